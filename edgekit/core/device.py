@@ -1,0 +1,40 @@
+"""What a device really is, as probed: the facts that decide how an engine is built for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+# x86 and Arm instruction sets that change which INT8 and FP32 kernels ONNX Runtime picks, best first.
+_DECISIVE_CPU_FEATURES = ("avx512_vnni", "avx_vnni", "avx512f", "avx2", "asimddp", "asimd")
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """The answer to `probe`. None means the device has no such thing, or it could not be read."""
+
+    module: str  # "orin-nano-8gb"; for a PC "x86_64"
+    backend: str  # "tensorrt" or "onnxruntime"
+    backend_version: str
+    python: str
+    edgekit: str
+    cpu_count: int
+    memory_total_mib: int
+    memory_available_mib: int
+    disk_free_mib: int
+    cpu_features: Tuple[str, ...] = ()
+    opencv: Optional[str] = None
+    gstreamer: Optional[bool] = None
+    sm: Optional[int] = None  # CUDA compute capability x 10
+    l4t: Optional[str] = None
+    power_mode: Optional[str] = None
+    cpu_name: Optional[str] = None
+    schema: int = 1
+
+    @property
+    def engine_key(self) -> str:
+        """Names the devices that may share an engine file: only equal keys may."""
+        if self.backend == "tensorrt":
+            return f"{self.module}-sm{self.sm}-trt{self.backend_version}-l4t{self.l4t}"
+        best = next((name for name in _DECISIVE_CPU_FEATURES if name in self.cpu_features), "baseline")
+        return f"{self.module}-{best}-ort{self.backend_version}"

@@ -1,0 +1,66 @@
+"""What a deployment will do, decided before anything is done: the steps that `--dry-run` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Collection, List, Sequence, Tuple
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, and why. action is one of build, verify, release, start."""
+
+    action: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine that may ship."""
+
+    precision: str
+    engine_id: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand: engines on the device, checked engines, and what the service runs now.
+
+    wanted_release_id is "" as long as an engine is still to be built or checked, because the release holds the engine.
+    """
+
+    built: Collection[str]
+    verified: Collection[str]
+    current_release_id: str
+    wanted_release_id: str
+    running: bool
+    healthy: bool
+
+
+def candidates_for(wanted: str, backend: str) -> Tuple[str, ...]:
+    """The precisions to build for a wish: the baseline first, INT8 beside it where it may ship."""
+    baseline = "fp16" if backend == "tensorrt" else "fp32"
+    if wanted in ("auto", "int8"):
+        return (baseline, "int8")
+    return (wanted,)
+
+
+def plan_deploy(candidates: Sequence[Candidate], standing: Standing) -> Tuple[Step, ...]:
+    """The steps from how things stand to a healthy service. Empty where nothing is to be done."""
+    steps: List[Step] = []
+    for item in candidates:
+        if item.engine_id not in standing.built:
+            steps.append(Step("build", f"{item.precision} engine {item.engine_id}", "not on the device yet"))
+        if item.engine_id not in standing.verified:
+            steps.append(Step("verify", f"{item.precision} engine {item.engine_id}", "not checked yet"))
+    if not standing.wanted_release_id:
+        steps.append(Step("release", "the engine that passes", "known once the engines are checked"))
+        steps.append(Step("start", "the service", "with the new release"))
+    elif standing.current_release_id != standing.wanted_release_id:
+        before = standing.current_release_id or "nothing"
+        steps.append(Step("release", standing.wanted_release_id, f"the device runs {before}"))
+        steps.append(Step("start", "the service", "with the new release"))
+    elif not (standing.running and standing.healthy):
+        steps.append(Step("start", "the service", "it is not healthy" if standing.running else "it is not running"))
+    return tuple(steps)

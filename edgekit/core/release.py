@@ -1,0 +1,47 @@
+"""A release: everything one service runs from, named by its content."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Dict, Tuple
+
+from edgekit.core.wire import digest
+
+RELEASE_NAME = "release.json"
+_SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """One file of a release. path is relative, with forward slashes; mode is 0o644 or 0o755."""
+
+    path: str
+    size: int
+    sha256: str
+    mode: int = 0o644
+
+    def __post_init__(self) -> None:
+        if not _SAFE_PATH.fullmatch(self.path):
+            raise ValueError(f"path: expected a plain relative path, got {self.path!r}")
+        if self.mode not in (0o644, 0o755):
+            raise ValueError(f"mode: expected 0644 or 0755, got {self.mode:o}")
+
+
+@dataclass(frozen=True)
+class ReleaseManifest:
+    """release.json. The digest of its canonical JSON is the release's name on the device."""
+
+    product: str
+    service: str
+    device_class: Dict[str, str]  # engine key and what it is made of
+    counter: int  # rises with each release of a service; never reused
+    detector: str
+    engine_id: str
+    files: Tuple[ReleaseFile, ...]
+    schema: int = 1
+
+    @property
+    def release_id(self) -> str:
+        """Names the folder releases/<id>. The counter is left out: the same content is the same release."""
+        return digest([self.product, self.service, self.device_class, self.detector, self.engine_id, list(self.files)])[:16]

@@ -1,0 +1,210 @@
+"""What the host asks of device code, one dataclass a verb: `python -m edgekit.runtime VERB REQUEST.json`.
+
+The device answers on standard output with one JSON object a line: any number of
+{"event": "progress", "what": str, "done": int, "total": int} and last either {"event": "result", "result": {...}}
+or {"event": "error", "error": {...}} (errors.error_to_dict) with the error's exit code. Logs go to standard error.
+Paths are on the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.engine import EngineManifest
+from edgekit.core.release import ReleaseFile, ReleaseManifest
+from edgekit.core.results import Conditions, Measurement
+from edgekit.core.service import Health
+from edgekit.core.stats import LatencySummary, Rate
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Detect on every picture of a folder, for accuracy: verb `predict`. Writes JSON lines to out_path, each
+    {"image": file name, "width": px, "height": px, "detections": Detections.to_records()}, sorted by name."""
+
+    engine_dir: str
+    detector: DetectorSpec
+    images_dir: str
+    out_path: str
+    confidence: float = 0.001
+    iou: float = 0.7
+    max_detections: int = 300
+    threads: int = 0
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class PredictAnswer:
+    images: int
+    detections: int
+    inference: LatencySummary
+
+
+@dataclass(frozen=True)
+class GoldenRequest:
+    """Raw outputs for the pictures of a folder: verb `golden`. Writes an .npz with arrays "<picture index>/<output name>"."""
+
+    engine_dir: str
+    detector: DetectorSpec
+    images_dir: str
+    out_path: str
+    threads: int = 0
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class GoldenAnswer:
+    images: int
+    outputs: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DetectRequest:
+    """Run a source through the pipeline into sinks: verb `detect`."""
+
+    engine_dir: str
+    detector: DetectorSpec
+    source: str
+    sinks: Tuple[str, ...] = ()
+    max_frames: Optional[int] = None
+    threads: int = 0
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class DetectAnswer:
+    frames: int
+    dropped: int
+    detections: int
+    per_label: Tuple[Tuple[str, int], ...]
+    rate: Optional[Rate]
+    frame_age: Optional[LatencySummary]
+    written: Tuple[str, ...]  # files and folders the sinks wrote
+    skipped: Tuple[str, ...] = ()  # pictures of a folder that could not be read, with the reason
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """Measure one engine: verb `bench`. The engine alone and the pipeline alternate in one run, so they compare."""
+
+    engine_dir: str
+    detector: DetectorSpec
+    source: str = "memory://?width=1920&height=1080&frames=32"
+    batch: int = 1
+    warmup_frames: int = 20
+    duration_s: float = 10.0
+    threads: int = 0
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class BenchAnswer:
+    conditions: Conditions
+    measurement: Measurement
+
+
+@dataclass(frozen=True)
+class StateRequest:
+    """What lies on a device: verb `state`. root is the device folder, /opt/edgekit on a Jetson."""
+
+    root: str
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service as the device sees it. release_id is what `current` points to; health is None before the first report."""
+
+    service: str
+    release_id: str
+    previous_release_id: str
+    running: bool
+    supervisor_pid: int
+    restarts: int
+    health: Optional[Health] = None
+    release: Optional[ReleaseManifest] = None
+
+
+@dataclass(frozen=True)
+class StateAnswer:
+    engines: Tuple[EngineManifest, ...]
+    services: Tuple[ServiceState, ...]
+    damaged: Tuple[str, ...] = ()  # folders that could not be read, with the reason
+
+
+@dataclass(frozen=True)
+class MissingRequest:
+    """Which objects must still be sent: verb `missing`. Others are in the object store or in an engine folder."""
+
+    root: str
+    files: Tuple[ReleaseFile, ...]
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class MissingAnswer:
+    sha256: Tuple[str, ...]
+    incoming_dir: str  # send each missing file here, named by its SHA-256
+
+
+@dataclass(frozen=True)
+class ActivateRequest:
+    """Assemble a release from objects and make it current: verb `activate`."""
+
+    root: str
+    manifest: ReleaseManifest
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class SwitchRequest:
+    """Make a release that is already on the device current again: verb `switch`."""
+
+    root: str
+    service: str
+    release_id: str
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class ActivateAnswer:
+    release_id: str
+    previous_release_id: str  # "" where there was none
+    changed: bool
+
+
+@dataclass(frozen=True)
+class ServiceRequest:
+    """Start, stop or supervise one service: verbs `start`, `stop`, `supervise`."""
+
+    root: str
+    service: str
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class ServeRequest:
+    """Run a release in the foreground: verb `serve`; what a supervisor or systemd starts."""
+
+    release_dir: str
+    state_dir: str
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class LogsRequest:
+    """A piece of a service's log: verb `logs`. offset -1 asks for the last `lines` lines, else for what follows it."""
+
+    root: str
+    service: str
+    lines: int = 50
+    offset: int = -1
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class LogsAnswer:
+    text: str
+    next_offset: int

@@ -1,0 +1,120 @@
+"""Does an engine still answer as its model does, and which precision may ship?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Mapping, Optional, Sequence
+
+import numpy as np
+
+from edgekit.core.results import Accuracy
+from edgekit.core.stats import LatencySummary
+from edgekit.errors import VerifyError
+
+# INT8 ships only if it keeps this share of the baseline's mAP50-95.
+KEPT_SHARE_MIN = 0.985
+
+# How far an engine's raw outputs may lie from the model's on golden frames: 1 - cosine similarity of the flattened
+# tensors. INT8's limit only catches a broken engine; whether INT8 is good enough is decided by mAP.
+_GOLDEN_LIMITS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.05}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What checking one engine gave. accuracy is None without a labelled frozen set."""
+
+    engine_id: str
+    precision: str
+    golden_frames: int
+    golden_distance: float  # largest 1 - cosine over outputs and frames
+    accuracy: Optional[Accuracy]
+    inference: LatencySummary
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The engine that ships, and why, in a sentence for people."""
+
+    engine_id: str
+    precision: str
+    decision: str
+
+
+def golden_limit(precision: str) -> float:
+    """The largest golden distance allowed at a precision."""
+    return _GOLDEN_LIMITS[precision]
+
+
+def golden_distance(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> float:
+    """1 - cosine similarity, the worst of all outputs; 1.0 for NaN, constant or missing outputs and other shapes."""
+    return max((_distance(value, actual.get(name)) for name, value in expected.items()), default=1.0)
+
+
+def _distance(expected: np.ndarray, actual: Optional[np.ndarray]) -> float:
+    if actual is None or actual.shape != expected.shape or not np.isfinite(actual).all():
+        return 1.0
+    a, b = expected.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
+    if b.size > 1 and np.ptp(b) == 0 and np.ptp(a) > 0:
+        return 1.0
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if norm == 0:
+        return 0.0 if np.array_equal(a, b) else 1.0
+    return max(0.0, 1.0 - float(a @ b) / norm)
+
+
+def choose(wanted: str, checked: Sequence[Verification]) -> Decision:
+    """Pick the engine to ship. wanted is "auto" or a precision; checked holds the baseline first, INT8 after it.
+
+    Raises VerifyError where INT8 was asked for outright and costs too much accuracy.
+    """
+    by_precision: Dict[str, Verification] = {item.precision: item for item in checked}
+    baseline = checked[0]
+    if wanted not in ("auto", "int8"):
+        only = by_precision[wanted]
+        return Decision(only.engine_id, wanted, f"{wanted.upper()} as asked{_accuracy_note(only)}")
+    int8 = by_precision.get("int8")
+    if int8 is None:
+        return Decision(baseline.engine_id, baseline.precision, f"{baseline.precision.upper()}: there is no INT8 engine")
+    refusal = int8_refusal(baseline, int8)
+    if refusal and wanted == "auto":
+        return Decision(
+            baseline.engine_id, baseline.precision, f"{baseline.precision.upper()} is enough here: {refusal}"
+        )
+    if _loses_too_much(baseline, int8):
+        raise VerifyError(refusal, hint="use --precision auto, or a calibration set that covers more scenes")
+    return Decision(int8.engine_id, "int8", f"INT8: {refusal or 'it ' + _gain(baseline, int8)}")
+
+
+def int8_refusal(baseline: Verification, int8: Verification) -> str:
+    """Why INT8 should not ship, or "" if it may."""
+    if baseline.accuracy is None or int8.accuracy is None:
+        return "accuracy was not measured (the detector names no labelled frozen set)"
+    if _loses_too_much(baseline, int8):
+        return f"INT8 keeps {kept_share(baseline, int8):.1%} of {baseline.precision.upper()}'s mAP50-95, {KEPT_SHARE_MIN:.1%} is needed"
+    if int8.inference.p50_ms >= baseline.inference.p50_ms:
+        return f"INT8 is no faster ({int8.inference.p50_ms:.1f} ms against {baseline.inference.p50_ms:.1f} ms)"
+    return ""
+
+
+def kept_share(baseline: Verification, int8: Verification) -> float:
+    """mAP50-95 of INT8 / mAP50-95 of the baseline; 0 where the baseline finds nothing."""
+    assert baseline.accuracy is not None and int8.accuracy is not None
+    return int8.accuracy.map50_95 / baseline.accuracy.map50_95 if baseline.accuracy.map50_95 > 0 else 0.0
+
+
+def _loses_too_much(baseline: Verification, int8: Verification) -> bool:
+    measured = baseline.accuracy is not None and int8.accuracy is not None
+    return measured and kept_share(baseline, int8) < KEPT_SHARE_MIN
+
+
+def _gain(baseline: Verification, int8: Verification) -> str:
+    speedup = baseline.inference.p50_ms / int8.inference.p50_ms
+    return (
+        f"keeps {kept_share(baseline, int8):.1%} of {baseline.precision.upper()}'s mAP50-95 "
+        f"and its inference is {speedup:.2f} x as fast"
+    )
+
+
+def _accuracy_note(item: Verification) -> str:
+    return f" (mAP50-95 {item.accuracy.map50_95:.3f})" if item.accuracy else " (accuracy was not measured)"
