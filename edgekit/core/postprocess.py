@@ -1,0 +1,57 @@
+"""From an engine's raw outputs to detections in frame pixels: decode, suppress duplicates, keep the best, map back."""
+
+from __future__ import annotations
+
+from typing import List, Mapping, Optional, Sequence
+
+import numpy as np
+
+from edgekit.core.detections import Detections
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.layouts import LAYOUTS, DecodeContext, decode
+from edgekit.core.letterbox import Fit
+from edgekit.core.nms import nms
+
+
+def detections_from_outputs(
+    spec: DetectorSpec,
+    outputs: Mapping[str, np.ndarray],
+    fits: Sequence[Fit],
+    *,
+    confidence: Optional[float] = None,
+    iou: Optional[float] = None,
+    max_detections: Optional[int] = None,
+    multi_label: bool = False,
+) -> List[Detections]:
+    """Detections in frame pixels, best score first, one for each of `fits`; further batch items are padding.
+
+    outputs by name as the engine returned them. confidence, iou and max_detections default to the detector's own.
+    multi_label lets one box stand for several classes, as is the custom when mAP is measured.
+    Raises LayoutError if the outputs do not have the shapes of the detector's layout.
+    """
+    if not fits:
+        return []
+    context = DecodeContext(
+        input_width=fits[0].input_width,
+        input_height=fits[0].input_height,
+        num_classes=len(spec.labels),
+        confidence=spec.confidence if confidence is None else confidence,
+        multi_label=multi_label,
+    )
+    iou = spec.iou if iou is None else iou
+    limit = spec.max_detections if max_detections is None else max_detections
+    needs_nms = LAYOUTS[spec.layout].needs_nms
+    return [
+        _finish(found, fit, limit, iou if needs_nms else None, spec.class_agnostic_nms)
+        for found, fit in zip(decode(spec.layout, outputs, context), fits)
+    ]
+
+
+def _finish(found: Detections, fit: Fit, limit: int, iou: Optional[float], class_agnostic: bool) -> Detections:
+    if len(found) == 0:
+        return found
+    if iou is None:
+        kept = found.select(np.argsort(-found.scores, kind="stable")[:limit])
+    else:
+        kept = found.select(nms(found.boxes_xyxy, found.scores, found.class_ids, iou, limit, class_agnostic))
+    return kept.with_boxes(fit.to_frame(kept.boxes_xyxy))
