@@ -1,21 +1,21 @@
 """Every error a user can meet, as one tree.
 
     EdgekitError
-    |- UsageError          2   the command line asks for something that cannot be
-    |  |- ConfigError      2   a YAML or JSON file is wrong; lists every problem with its path
-    |  `- NotFoundError    2   a named device, detector, set or file does not exist
-    |- ModelError          3   the ONNX file cannot be used
-    |  `- LayoutError      3   its outputs fit no known layout, or more than one
-    |- SourceError         4   an image, video or stream cannot be read
-    |- BuildError          5   no engine came out
-    |  `- CalibrationError 5   the calibration set cannot serve
-    |- EngineError         6   an engine cannot be loaded or run
-    |  `- EngineMismatch   6   it was built for another device, model or version
-    |- VerifyError         7   the engine's answers differ too much from the model's
-    |- DeployError         8   a release could not be activated
-    |  `- UnhealthyError   8   it was activated and does not work
-    |- DeviceError         9   a device cannot be reached, or a command on it failed
-    `- TargetMissed       10   a measured figure is worse than the limit asked for
+    |- UsageError                2   the command line asks for something that cannot be
+    |  |- ConfigError            2   a YAML or JSON file is wrong; lists every problem with its path
+    |  `- NotFoundError          2   a named device, detector, set or file does not exist
+    |- ModelError                3   the ONNX file cannot be used
+    |  `- LayoutError            3   its outputs fit no known layout, or more than one
+    |- SourceError               4   an image, video or stream cannot be read
+    |- BuildError                5   no engine came out
+    |  `- CalibrationError       5   the calibration set cannot serve
+    |- EngineError               6   an engine cannot be loaded or run
+    |  `- EngineMismatchError    6   it was built for another device, model or version
+    |- VerifyError               7   the engine's answers differ too much from the model's
+    |- DeployError               8   a release could not be activated
+    |  `- UnhealthyError         8   it was activated and does not work
+    |- DeviceError               9   a device cannot be reached, or a command on it failed
+    `- TargetMissedError        10   a measured figure is worse than the limit asked for
 
 The number is the exit code of the command line. Ctrl-C exits with 130.
 """
@@ -80,7 +80,7 @@ class EngineError(EdgekitError):
     exit_code = 6
 
 
-class EngineMismatch(EngineError):
+class EngineMismatchError(EngineError):
     pass
 
 
@@ -100,7 +100,7 @@ class DeviceError(EdgekitError):
     exit_code = 9
 
 
-class TargetMissed(EdgekitError):
+class TargetMissedError(EdgekitError):
     exit_code = 10
 
 

@@ -1,6 +1,6 @@
 """A detector as device code needs it: geometry, colours, output layout, labels, thresholds.
 
-`detectors/<name>/detector.yaml` is its form for people; the host resolves that (model digest, layout, labels) into this.
+`detectors/<name>/detector.yaml` is its form for people; the host resolves it (model digest, layout, labels) into this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class InputSpec:
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
     border: int = 114
-    sizes_name: str = ""  # second input of RT-DETR style exports that wants the picture size; "" where there is none
 
 
 @dataclass(frozen=True)

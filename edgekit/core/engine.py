@@ -8,10 +8,13 @@ from typing import Dict, Optional, Tuple
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.tensors import ShapeProfile, TensorSpec
 from edgekit.core.wire import digest
-from edgekit.errors import EngineMismatch
+from edgekit.errors import EngineMismatchError
 
 PRECISIONS = ("fp32", "fp16", "int8")
 MANIFEST_NAME = "engine.json"
+
+# Rises when builders make another engine from the same request, so that older engines are not taken for it.
+RECIPE = 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class BuildRequest:
     @property
     def options_sha256(self) -> str:
         """Digest of everything besides model, data and device that changes the engine."""
-        return digest([self.precision, self.detector.input, self.detector.profile, list(self.keep_float)])
+        return digest([RECIPE, self.precision, self.detector.input, self.detector.profile, list(self.keep_float)])
 
     @property
     def engine_id(self) -> str:
@@ -75,19 +78,19 @@ class EngineManifest:
 
 
 def check_fits(manifest: EngineManifest, engine_key: str, *, model_sha256: Optional[str] = None) -> None:
-    """Raise EngineMismatch unless an engine may run on the device with `engine_key`, for that model.
+    """Raise EngineMismatchError unless an engine may run on the device with `engine_key`, for that model.
 
     To be called before any byte of the engine is parsed.
     """
     rebuild = f"edgekit build {manifest.detector} --precision {manifest.precision}"
     if manifest.engine_key != engine_key:
-        raise EngineMismatch(
+        raise EngineMismatchError(
             f"this engine was built for {manifest.engine_key}, this device is {engine_key}",
             why="an engine runs only on the kind of device and the version that built it",
             hint=rebuild,
         )
     if model_sha256 is not None and manifest.model_sha256 != model_sha256:
-        raise EngineMismatch(
+        raise EngineMismatchError(
             f"this engine was built from model {manifest.model_sha256[:12]}, the detector now has {model_sha256[:12]}",
             why="the model file changed after the build",
             hint=rebuild,

@@ -44,4 +44,5 @@ class ReleaseManifest:
     @property
     def release_id(self) -> str:
         """Names the folder releases/<id>. The counter is left out: the same content is the same release."""
-        return digest([self.product, self.service, self.device_class, self.detector, self.engine_id, list(self.files)])[:16]
+        content = [self.product, self.service, self.device_class, self.detector, self.engine_id, list(self.files)]
+        return digest(content)[:16]

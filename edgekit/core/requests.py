@@ -44,7 +44,7 @@ class PredictAnswer:
 
 @dataclass(frozen=True)
 class GoldenRequest:
-    """Raw outputs for the pictures of a folder: verb `golden`. Writes an .npz with arrays "<picture index>/<output name>"."""
+    """Raw outputs for the pictures of a folder: verb `golden`. Writes an .npz of "<picture index>/<output name>"."""
 
     engine_dir: str
     detector: DetectorSpec
@@ -115,7 +115,7 @@ class StateRequest:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service as the device sees it. release_id is what `current` points to; health is None before the first report."""
+    """One service as the device sees it. release_id is what `current` names; health is None before the first report."""
 
     service: str
     release_id: str

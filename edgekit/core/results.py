@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional
 
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import EngineManifest
 from edgekit.core.stats import LatencySummary, Rate
 
 # The headline's definition, printed wherever the headline is.
-FPS_MEANS = "frames a second through the whole pipeline (capture, preprocess, inference, decode), not 1000 / inference ms"
+FPS_MEANS = (
+    "frames a second through the whole pipeline (capture, preprocess, inference, decode), not 1000 / inference ms"
+)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,38 @@ MIN_SAMPLES_FOR_P99 = 100
 UNSTABLE_SPREAD = 0.10
 
 # Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; 1.96 beyond. Source: standard tables.
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-        2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
+_T95 = (
+    12.706,
+    4.303,
+    3.182,
+    2.776,
+    2.571,
+    2.447,
+    2.365,
+    2.306,
+    2.262,
+    2.228,
+    2.201,
+    2.179,
+    2.160,
+    2.145,
+    2.131,
+    2.120,
+    2.110,
+    2.101,
+    2.093,
+    2.086,
+    2.080,
+    2.074,
+    2.069,
+    2.064,
+    2.060,
+    2.056,
+    2.052,
+    2.048,
+    2.045,
+    2.042,
+)
 
 
 @dataclass(frozen=True)
@@ -82,5 +112,5 @@ def summarise_rate(finish_times_s: Sequence[float], windows: int = 10) -> Option
     mean, low, high = mean_interval(rates)
     spread = float(rates.std(ddof=1) / mean) if len(rates) > 1 else 0.0
     stable = spread < UNSTABLE_SPREAD
-    verdict = "stable" if stable else f"windows differ by {spread:.0%} of their mean: close other programs or run longer"
+    verdict = "stable" if stable else f"windows differ by {spread:.0%} of their mean: run longer, or close programs"
     return Rate(round(fps, 3), round(fps - (mean - low), 3), round(fps + (high - mean), 3), len(rates), stable, verdict)

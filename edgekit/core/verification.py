@@ -75,7 +75,8 @@ def choose(wanted: str, checked: Sequence[Verification]) -> Decision:
         return Decision(only.engine_id, wanted, f"{wanted.upper()} as asked{_accuracy_note(only)}")
     int8 = by_precision.get("int8")
     if int8 is None:
-        return Decision(baseline.engine_id, baseline.precision, f"{baseline.precision.upper()}: there is no INT8 engine")
+        sentence = f"{baseline.precision.upper()}: there is no INT8 engine"
+        return Decision(baseline.engine_id, baseline.precision, sentence)
     refusal = int8_refusal(baseline, int8)
     if refusal and wanted == "auto":
         return Decision(
@@ -91,7 +92,8 @@ def int8_refusal(baseline: Verification, int8: Verification) -> str:
     if baseline.accuracy is None or int8.accuracy is None:
         return "accuracy was not measured (the detector names no labelled frozen set)"
     if _loses_too_much(baseline, int8):
-        return f"INT8 keeps {kept_share(baseline, int8):.1%} of {baseline.precision.upper()}'s mAP50-95, {KEPT_SHARE_MIN:.1%} is needed"
+        kept = kept_share(baseline, int8)
+        return f"INT8 keeps {kept:.1%} of {baseline.precision.upper()}'s mAP50-95, {KEPT_SHARE_MIN:.1%} is needed"
     if int8.inference.p50_ms >= baseline.inference.p50_ms:
         return f"INT8 is no faster ({int8.inference.p50_ms:.1f} ms against {baseline.inference.p50_ms:.1f} ms)"
     return ""

@@ -85,9 +85,7 @@ def _convert_dataclass(kind: Any, data: Any, path: str, problems: List[str]) -> 
     problems.extend(f"{path}.{key}: missing" for key, (_, needed) in fields.items() if needed and key not in data)
     before = len(problems)
     values = {
-        key: _convert(hint, data[key], f"{path}.{key}", problems)
-        for key, (hint, _) in fields.items()
-        if key in data
+        key: _convert(hint, data[key], f"{path}.{key}", problems) for key, (hint, _) in fields.items() if key in data
     }
     if len(problems) > before or any(needed and key not in data for key, (_, needed) in fields.items()):
         return None
@@ -113,7 +111,9 @@ def _convert_tuple(kind: Any, data: Any, path: str, problems: List[str]) -> Any:
         kinds = (kinds[0],) * len(data)
     if len(kinds) != len(data):
         return _refuse(f"{len(kinds)} items", data, path, problems)
-    return tuple(_convert(item, value, f"{path}[{index}]", problems) for index, (item, value) in enumerate(zip(kinds, data)))
+    return tuple(
+        _convert(item, value, f"{path}[{index}]", problems) for index, (item, value) in enumerate(zip(kinds, data))
+    )
 
 
 def _convert_dict(kind: Any, data: Any, path: str, problems: List[str]) -> Any:
@@ -126,11 +126,20 @@ def _convert_dict(kind: Any, data: Any, path: str, problems: List[str]) -> Any:
 def _convert_scalar(kind: Any, data: Any, path: str, problems: List[str]) -> Any:
     if kind is Any:
         return data
-    if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool) and math.isfinite(data):
+    if kind is float and type(data) in (int, float) and _is_finite(data):
         return float(data)
     if kind in (str, int, bool) and type(data) is kind:
         return data
-    return _refuse({str: "text", int: "a whole number", float: "a number", bool: "true or false"}[kind], data, path, problems)
+    return _refuse(
+        {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[kind], data, path, problems
+    )
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an int beyond the largest float
+        return False
 
 
 def _refuse(expected: str, data: Any, path: str, problems: List[str]) -> None:

@@ -170,7 +170,7 @@ RTDETR = Layout(
     "rtdetr",
     "RT-DETR (lyuwenyu), D-FINE, DEIM: labels (B, 300), boxes (B, 300, 4) x1 y1 x2 y2, scores (B, 300)",
     False,
-    InputSpec(name="images", geometry="stretch", sizes_name=SIZES_INPUT),
+    InputSpec(name="images", geometry="stretch"),
     _is_rtdetr,
     decode_rtdetr,
     rtdetr_sizes,

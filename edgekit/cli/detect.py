@@ -1,0 +1,81 @@
+"""`edgekit detect`: a detector over pictures or video, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from edgekit.cli.console import facts
+from edgekit.cli.options import DetectorOption, DeviceOption
+from edgekit.cli.session import App
+from edgekit.control.build import build, build_request, prepare_calibration
+from edgekit.control.detectors import load_detector, with_thresholds
+from edgekit.control.link import connect
+from edgekit.core.device import DeviceProfile
+from edgekit.core.requests import DetectAnswer, DetectRequest
+
+
+def command(
+    app: App,
+    source: Annotated[str, typer.Argument(help="A picture, folder, pattern in quotes, video, or scenes://")],
+    device: DeviceOption = "local",
+    detector: DetectorOption = None,
+    precision: Annotated[Literal["fp32", "fp16", "int8"], typer.Option("--precision")] = "fp32",
+    video: Annotated[Path | None, typer.Option("--video", help="Write an annotated video here.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Write annotated pictures into this folder.")] = None,
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="Write one JSON line a frame here.")] = None,
+    confidence: Annotated[float | None, typer.Option("--confidence", min=0, max=1, help="Least score to keep.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
+) -> None:
+    """Run a detector over a source and write what it finds.
+
+    Examples:
+
+        edgekit detect street.jpg --images out/
+        edgekit detect 'drive/*.png' --jsonl found.jsonl
+        edgekit detect street.mp4 --video found.mp4
+        edgekit detect 'scenes://?seed=7&frames=60' --video demo.mp4
+    """
+    entry = app.device(device)
+    model = load_detector(app.project, detector or entry.detector)
+    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
+    with app.console.progress() as on_progress:
+        profile = link.call("probe", {}, DeviceProfile)
+        pictures = (
+            prepare_calibration(app.project, model, entry.calibration, on_progress) if precision == "int8" else None
+        )
+        request = build_request(model, profile, precision, link, pictures)
+        engine = build(link, request, on_progress)
+        spec = with_thresholds(model.spec, confidence=confidence)
+        sinks = _sinks(video, images, jsonl)
+        engine_dir = f"{request.engines_dir}/{engine.engine_id}"
+        wanted = DetectRequest(engine_dir, spec, _absolute(source), sinks, frames, entry.threads)
+        answer = link.call("detect", wanted, DetectAnswer, on_progress)
+    app.console.result(answer, facts(_rows(answer)))
+    for skipped in answer.skipped:
+        app.console.warn(skipped)
+
+
+def _sinks(video: Path | None, images: Path | None, jsonl: Path | None) -> tuple[str, ...]:
+    named = {"video": video, "images": images, "jsonl": jsonl}
+    return tuple(f"{kind}:{path.absolute()}" for kind, path in named.items() if path is not None)
+
+
+def _absolute(source: str) -> str:
+    """The device's process may run elsewhere: a plain path is made absolute, a URI stays."""
+    return source if "://" in source else str(Path(source).absolute())
+
+
+def _rows(answer: DetectAnswer) -> list[tuple[str, object]]:
+    found = ", ".join(f"{count} {label}" for label, count in answer.per_label) or "nothing"
+    age = answer.frame_age
+    return [
+        ("frames", answer.frames),
+        ("found", found),
+        ("dropped", answer.dropped),
+        ("pipeline FPS", f"{answer.rate.fps:.1f}" if answer.rate else "not measured"),
+        ("frame age p50", f"{age.p50_ms:.1f} ms" if age else "not measured"),
+        *[("written", path) for path in answer.written],
+    ]

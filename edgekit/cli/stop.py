@@ -1,0 +1,24 @@
+"""`edgekit stop`: end a service."""
+
+from __future__ import annotations
+
+from edgekit.cli.options import DeviceOption
+from edgekit.cli.session import App
+from edgekit.control.link import connect
+from edgekit.core.requests import ServiceRequest, ServiceState, StateAnswer, StateRequest
+
+
+def command(app: App, device: DeviceOption = "local") -> None:
+    """Stop every service on a device. `edgekit deploy` starts it again.
+
+    Examples:
+
+        edgekit stop
+        edgekit stop --device local
+    """
+    entry = app.device(device)
+    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
+    running = [item for item in link.call("state", StateRequest(link.root), StateAnswer).services if item.running]
+    stopped = [link.call("stop", ServiceRequest(link.root, item.service), ServiceState).service for item in running]
+    text = f"stopped {', '.join(stopped)} on {entry.name}" if stopped else f"nothing runs on {entry.name}"
+    app.console.result({"device": entry.name, "stopped": stopped}, text)

@@ -1,0 +1,196 @@
+"""devices.yaml -> the fleet: every device with its detector, service and targets, defaults filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from edgekit.control.project import Project
+from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
+from edgekit.errors import NotFoundError
+
+LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
+DEFAULT_DETECTOR = "roadscene"
+ALL = "all"
+
+# Names become folder, unit and SSH host names.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME_RULE = "expected lower-case letters, digits and hyphens, at most 63, not starting with a hyphen"
+_ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:\[\]%-]*")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_JUMP = re.compile(rf"({_USER.pattern}@)?{_ADDRESS.pattern}")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a device must reach; None where nothing is asked."""
+
+    fps: float | None = None  # whole pipeline, at least
+    p99_ms: float | None = None  # capture to detections, at most
+    watts: float | None = None  # mean of the whole board, at most
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device as devices.yaml names it. Paths and URIs are those of the device, except `key`, which is ours."""
+
+    name: str
+    kind: str  # "local": this machine; "jetson": over SSH
+    detector: str
+    service: str
+    source: str
+    sinks: tuple[str, ...] = ()
+    precision: str = "auto"  # "auto", "fp32", "fp16" or "int8"
+    calibration: str | None = None  # instead of the detector's own set
+    targets: Targets = Targets()
+    threads: int = 0  # engine threads on a CPU back end; 0: the back end decides
+    loop: bool = False  # start a finite source again at its end
+    address: str | None = None
+    port: int = 22
+    user: str | None = None
+    key: str | None = None
+    jump: str | None = None
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The devices in the order of the file, and named groups of them."""
+
+    path: Path
+    devices: tuple[Device, ...]
+    groups: Mapping[str, tuple[str, ...]]
+
+    def device(self, name: str) -> Device:
+        """The device with this name. Raises NotFoundError naming the nearest one."""
+        for device in self.devices:
+            if device.name == name:
+                return device
+        names = [device.name for device in self.devices]
+        raise NotFoundError(
+            f"no device named {name!r} in {self.path}",
+            why=known_names(name, names) or "the file names no device",
+            hint="edgekit devices",
+        )
+
+    def select(self, names: Sequence[str]) -> tuple[Device, ...]:
+        """The devices that these names of devices and groups mean, each once; "all" means all."""
+        wanted: dict[str, None] = {}
+        for name in names:
+            members = self.groups.get(name, (name,))
+            wanted.update(dict.fromkeys([device.name for device in self.devices] if name == ALL else members))
+        return tuple(self.device(name) for name in wanted)
+
+
+def load_inventory(project: Project) -> Inventory:
+    """The project's devices. Raises ConfigError with every problem of devices.yaml, NotFoundError without it."""
+    path = project.devices_path
+    return inventory_from_yaml(read_yaml(path, path.name), path)
+
+
+def inventory_from_yaml(data: Any, path: Path) -> Inventory:
+    """The inventory that parsed YAML means; `path` is for messages. Raises ConfigError with every problem."""
+    name = path.name
+    document, problems = check(_Document, data, name)
+    refuse(name, problems)
+    assert document is not None
+    problems = check(_Entry, document.defaults, f"{name}: defaults")[1]
+    entries = {key: {} if raw is None else raw for key, raw in document.devices.items()}
+    for key, raw in entries.items():
+        problems += check(_Entry, raw, f"{name}: {key}")[1]
+    problems += [f"{name}: {key}: {_NAME_RULE}" for key in (*document.devices, *document.groups) if not _is_name(key)]
+    problems += _group_problems(document, name)
+    refuse(name, problems)
+    devices = [_device(key, _merged(document.defaults, raw)) for key, raw in entries.items()]
+    refuse(name, [f"{name}: {problem}" for device in devices for problem in _device_problems(device)])
+    return Inventory(path, tuple(devices), document.groups)
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Targets(Section):
+    fps: float | None = Field(default=None, gt=0)
+    p99_ms: float | None = Field(default=None, gt=0)
+    watts: float | None = Field(default=None, gt=0)
+
+
+class _Entry(Section):
+    kind: Literal["local", "jetson"] = "jetson"
+    address: _Text | None = None
+    port: int = Field(default=22, ge=1, le=65535)
+    user: _Text | None = None
+    key: _Text | None = None
+    jump: _Text | None = None
+    detector: _Text = DEFAULT_DETECTOR
+    service: _Text | None = None
+    source: _Text | None = None
+    sinks: tuple[_Text, ...] = ()
+    precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
+    calibration: _Text | None = None
+    targets: _Targets = _Targets()
+    threads: int = Field(default=0, ge=0, le=1024)
+    loop: bool = False
+
+
+class _Document(Section):
+    # Entries are checked one by one, so that messages begin with the device's name.
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    devices: dict[str, Any] = Field(default_factory=dict)
+
+
+def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> _Entry:
+    targets = {**defaults.get("targets", {}), **raw.get("targets", {})}
+    entry, problems = check(_Entry, {**defaults, **raw, "targets": targets}, "")
+    assert entry is not None, problems
+    return entry
+
+
+def _device(name: str, entry: _Entry) -> Device:
+    plain = entry.model_dump(exclude={"targets", "service", "source"})
+    return Device(
+        name=name,
+        service=entry.service or entry.detector,
+        source=entry.source or (LOCAL_SOURCE if entry.kind == "local" else ""),
+        targets=Targets(**entry.targets.model_dump()),
+        **plain,
+    )
+
+
+def _device_problems(device: Device) -> list[str]:
+    problems = []
+    if not _is_name(device.service):
+        problems.append(f"service: {_NAME_RULE}, got {device.service!r}")
+    if device.kind == "jetson" and device.address is None:
+        problems.append('address: missing; a device of kind "jetson" needs one (this machine is "kind: local")')
+    if device.kind == "jetson" and not device.source:
+        problems.append('source: missing; a device of kind "jetson" needs to be told where its pictures come from')
+    if device.kind == "local" and device.address is not None:
+        problems.append('address: a device of kind "local" is this machine and has none')
+    for key, pattern in (("address", _ADDRESS), ("user", _USER), ("jump", _JUMP)):
+        value = getattr(device, key)
+        if value is not None and not pattern.fullmatch(value):
+            problems.append(f"{key}: expected a plain {key}, got {value!r}")
+    return [f"{device.name}: {problem}" for problem in problems]
+
+
+def _group_problems(document: _Document, name: str) -> list[str]:
+    problems = []
+    for group, members in document.groups.items():
+        if group in document.devices or group == ALL:
+            reason = "a reserved name" if group == ALL else "a device has this name"
+            problems.append(f"{name}: groups.{group}: {reason}")
+        for member in members:
+            if member not in document.devices:
+                guess = did_you_mean(member, document.devices)
+                problems.append(f"{name}: groups.{group}: no device named {member!r}" + (f"; {guess}" if guess else ""))
+    return problems
+
+
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None

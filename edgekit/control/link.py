@@ -1,0 +1,169 @@
+"""The way to a device: run device code there, move files there and back.
+
+`LocalLink` is the device that is this machine. Others will speak the same protocol over SSH.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any, Protocol, TypeVar
+
+from edgekit.core.wire import from_wire, to_wire
+from edgekit.errors import DeviceError, UsageError, error_from_dict
+from edgekit.files import replacing
+
+T = TypeVar("T")
+OnProgress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody wants to see."""
+
+
+class Link(Protocol):
+    """A connected device."""
+
+    device: str
+    root: str  # the device folder: /opt/edgekit on a Jetson
+
+    def call(self, verb: str, request: Any, answer: type[T], on_progress: OnProgress = silent) -> T:
+        """Run a verb of edgekit.runtime there. Re-raises the error that it ends with."""
+
+    def send(self, local: Path, remote: str) -> None:
+        """Copy a file to the device; it appears under its name only when whole."""
+
+    def fetch(self, remote: str, local: Path) -> None:
+        """Copy a file from the device."""
+
+    def place(self, local: Path) -> str:
+        """Make a local file or folder readable there for the next calls, and say where it is."""
+
+
+class LocalLink:
+    """This machine as a device: a child process for each verb, plain copies for files."""
+
+    def __init__(self, device: str, root: Path) -> None:
+        self.device = device
+        self.root = str(root)
+
+    def call(self, verb: str, request: Any, answer: type[T], on_progress: OnProgress = silent) -> T:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edgekit.runtime", verb, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+        )
+        try:
+            return _converse(process, verb, to_wire(request), answer, on_progress)
+        except BaseException:
+            _end(process)
+            raise
+
+    def send(self, local: Path, remote: str) -> None:
+        with replacing(remote) as temporary:
+            shutil.copyfile(local, temporary)
+
+    def fetch(self, remote: str, local: Path) -> None:
+        with replacing(local) as temporary:
+            shutil.copyfile(remote, temporary)
+
+    def place(self, local: Path) -> str:
+        return str(local.resolve())
+
+
+def work_folder(link: Link) -> tempfile.TemporaryDirectory[str]:
+    """A folder on this machine for one conversation's files."""
+    base = Path(link.root)
+    base.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=".work-", dir=base)
+
+
+def _environment() -> dict[str, str]:
+    """The child finds this very edgekit, also where it is a checkout that is not installed."""
+    here = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _converse(process: subprocess.Popen[bytes], verb: str, request: Any, answer: type[T], on_progress: OnProgress) -> T:
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    tail: deque[str] = deque(maxlen=20)
+    reader = Thread(target=_keep_tail, args=(process.stderr, tail), daemon=True)
+    reader.start()
+    process.stdin.write(json.dumps(request).encode())
+    process.stdin.close()
+    last = _read_events(process.stdout, on_progress)
+    code = process.wait()
+    reader.join(2.0)
+    process.stdout.close()
+    if last.get("event") == "result":
+        return from_wire(answer, last["result"], f"the answer of {verb}")
+    if last.get("event") == "error":
+        raise error_from_dict(last["error"])
+    raise _broken_off(verb, code, list(tail))
+
+
+def _read_events(stream: IO[bytes], on_progress: OnProgress) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for line in stream:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # a library printed to standard output; events are whole JSON lines
+        if isinstance(event, dict) and event.get("event") == "progress":
+            on_progress(str(event["what"]), int(event["done"]), int(event["total"]))
+        elif isinstance(event, dict) and "event" in event:
+            last = event
+    return last
+
+
+def _keep_tail(stream: IO[bytes], tail: deque[str]) -> None:
+    with stream:
+        for line in stream:
+            tail.append(line.decode("utf-8", "replace").rstrip())
+
+
+def _broken_off(verb: str, code: int, tail: list[str]) -> DeviceError:
+    if code in (-9, 137):
+        return DeviceError(
+            f"`{verb}` was killed on the device",
+            why="most often the device ran out of memory",
+            hint="close other programs there, or add swap, then run the same command again",
+        )
+    return DeviceError(f"`{verb}` ended with code {code} and no answer", why="\n".join(tail[-6:]))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the child to clean up, then insist."""
+    for end in (process.terminate, process.kill):
+        if process.poll() is not None:
+            break
+        end()
+        try:
+            process.wait(8.0)
+        except subprocess.TimeoutExpired:
+            continue
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+
+
+def connect(device: str, kind: str, root: Path) -> Link:
+    """The way to a device of the inventory. Raises UsageError for kinds this version cannot reach."""
+    if kind == "local":
+        return LocalLink(device, root)
+    raise UsageError(
+        f"{device} is a {kind}, and this version of edgekit works with the local device only",
+        why="deploying over SSH is not part of it yet",
+        hint="use --device local",
+    )

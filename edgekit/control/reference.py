@@ -1,0 +1,69 @@
+"""What the ONNX model itself answers: the yardstick for every engine built from it.
+
+Written apart from the device's own preprocessing and back end, on purpose: a fault in one shows against the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.layouts import find_layout
+from edgekit.core.letterbox import GEOMETRIES
+from edgekit.core.verification import golden_distance
+from edgekit.errors import VerifyError
+
+
+def reference_outputs(model_path: Path, spec: DetectorSpec, pictures: Sequence[Path]) -> list[dict[str, np.ndarray]]:
+    """Raw outputs of the untouched ONNX model, FP32 on this machine's CPU, one mapping for each picture."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return [dict(zip(names, session.run(None, _feeds(spec, session, path)), strict=True)) for path in pictures]
+
+
+def input_tensor(spec: DetectorSpec, picture: Path) -> np.ndarray:
+    """One picture as (1, 3, H, W) float32, by the definition of `InputSpec`."""
+    import cv2
+
+    frame = cv2.imread(str(picture), cv2.IMREAD_COLOR)
+    if frame is None:
+        raise VerifyError(f"{picture} cannot be read as a picture", hint="remove it from the set, or mend it")
+    height, width = spec.profile.optimum.height, spec.profile.optimum.width
+    fit = GEOMETRIES[spec.input.geometry](frame.shape[1], frame.shape[0], width, height)
+    resized = cv2.resize(frame, (fit.resized_width, fit.resized_height), interpolation=cv2.INTER_LINEAR)
+    canvas = np.full((height, width, 3), spec.input.border, np.float64)
+    canvas[fit.rows, fit.cols] = resized
+    if spec.input.colour == "rgb":
+        canvas = canvas[:, :, ::-1]
+    scaled = (canvas * spec.input.scale - np.array(spec.input.mean)) / np.array(spec.input.std)
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def worst_golden_distance(expected: Sequence[Mapping[str, np.ndarray]], npz_path: Path) -> float:
+    """The largest distance over all pictures between the model's outputs and those a device wrote."""
+    with np.load(npz_path, allow_pickle=False) as stored:
+        distances = [golden_distance(outputs, _stored(stored, index)) for index, outputs in enumerate(expected)]
+    return max(distances, default=1.0)
+
+
+def _stored(arrays: Mapping[str, np.ndarray], index: int) -> dict[str, np.ndarray]:
+    """The outputs of one picture by name, from arrays named "<picture index>/<output name>"."""
+    prefix = f"{index}/"
+    return {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
+
+
+def _feeds(spec: DetectorSpec, session: Any, picture: Path) -> dict[str, np.ndarray]:
+    types = {item.name: item.type for item in session.get_inputs()}
+    tensor = input_tensor(spec, picture)
+    feeds = {spec.input.name: tensor.astype(np.float16) if "float16" in types[spec.input.name] else tensor}
+    sides = find_layout(spec.layout).side_inputs(1, spec.profile.optimum.width, spec.profile.optimum.height)
+    return feeds | {name: array for name, array in sides.items() if name in types}

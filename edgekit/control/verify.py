@@ -1,0 +1,126 @@
+"""Checking an engine on its device: golden frames against the model, then accuracy on the frozen set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
+from edgekit.control.detectors import Detector
+from edgekit.control.evaluate import evaluate
+from edgekit.control.link import Link, OnProgress, work_folder
+from edgekit.control.project import Project
+from edgekit.control.reference import reference_outputs, worst_golden_distance
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.engine import EngineManifest
+from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, PredictRequest
+from edgekit.core.results import Accuracy
+from edgekit.core.stats import LatencySummary
+from edgekit.core.verification import Verification, golden_limit
+from edgekit.core.wire import digest, from_wire, to_wire
+from edgekit.errors import EdgekitError, VerifyError
+from edgekit.files import write_json
+
+GOLDEN_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The pictures engines are checked with: the frozen set, or the calibration set where there is no frozen one."""
+
+    frozen: MaterialisedSet | None
+    golden: tuple[Path, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the pictures and of what is said to be in them."""
+        truth = self.frozen.truth.sha256 if self.frozen and self.frozen.truth else None
+        return digest([self.frozen.sha256 if self.frozen else None, truth, [path.name for path in self.golden]])
+
+
+def prepare_yardstick(
+    project: Project, detector: Detector, fallback: MaterialisedSet | None, on_progress: OnProgress
+) -> Yardstick:
+    """The frozen set of a detector, made ready. Raises VerifyError if there is no picture to check with."""
+    frozen = None
+    if detector.frozen:
+        frozen = materialise(project, load_set(project, detector.frozen), on_progress, labels=detector.spec.labels)
+    pictures = frozen or fallback
+    if pictures is None:
+        raise VerifyError(
+            f"{detector.spec.name} names neither a frozen nor a calibration set, so its engine cannot be checked",
+            hint=f"add `frozen: NAME` (labelled) or `calibration: NAME` to {detector.folder / 'detector.yaml'}",
+        )
+    return Yardstick(frozen, _spread(pictures.paths, GOLDEN_FRAMES))
+
+
+def record_path(project: Project, device: str, engine_id: str, detector: DetectorSpec, yardstick: Yardstick) -> Path:
+    """Where the verification of an engine is kept; another yardstick or other thresholds make another record."""
+    name = f"{engine_id}-{digest([yardstick.sha256, to_wire(detector)])[:12]}.json"
+    return project.state_dir / "verified" / device / name
+
+
+def load_record(path: Path) -> Verification | None:
+    """A verification done before, None if there is none that can be read."""
+    try:
+        return from_wire(Verification, json.loads(path.read_text("utf-8")), path.name)
+    except (OSError, ValueError, EdgekitError):
+        return None
+
+
+def verify(
+    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, record: Path, on_progress: OnProgress
+) -> Verification:
+    """Check an engine and keep the record. Raises VerifyError if its outputs are not the model's."""
+    with work_folder(link) as folder:
+        distance = _golden(link, detector, engine, yardstick, Path(folder), on_progress)
+        accuracy, inference = _accuracy(link, detector, engine, yardstick, Path(folder), on_progress)
+    result = Verification(engine.engine_id, engine.precision, len(yardstick.golden), distance, accuracy, inference)
+    write_json(record, to_wire(result))
+    return result
+
+
+def _golden(
+    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, folder: Path, on_progress: OnProgress
+) -> float:
+    pictures, out = folder / "golden", folder / "golden.npz"
+    pictures.mkdir()
+    for path in yardstick.golden:
+        shutil.copyfile(path, pictures / path.name)
+    request = GoldenRequest(_engine_dir(link, engine), detector.spec, link.place(pictures), str(out))
+    link.call("golden", request, GoldenAnswer, on_progress)
+    expected = reference_outputs(detector.model_path, detector.spec, sorted(pictures.iterdir()))
+    distance = worst_golden_distance(expected, out)
+    limit = golden_limit(engine.precision)
+    if distance > limit:
+        raise VerifyError(
+            f"the {engine.precision.upper()} engine does not answer as the model does: "
+            f"distance {distance:.2g} on golden frames, {limit:.2g} is allowed",
+            why="its outputs are NaN, constant or far from the model's",
+            hint=f"edgekit build {engine.detector} --precision {engine.precision} --force, or deploy another precision",
+        )
+    return round(distance, 9)
+
+
+def _accuracy(
+    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, folder: Path, on_progress: OnProgress
+) -> tuple[Accuracy | None, LatencySummary]:
+    frozen = yardstick.frozen
+    pictures, out = (frozen.folder if frozen else folder / "golden"), folder / "predictions.jsonl"
+    request = PredictRequest(_engine_dir(link, engine), detector.spec, link.place(pictures), str(out))
+    answer = link.call("predict", request, PredictAnswer, on_progress)
+    if frozen is None or frozen.truth is None:
+        return None, answer.inference
+    return evaluate(out, frozen.truth, detector.spec.labels), answer.inference
+
+
+def _engine_dir(link: Link, engine: EngineManifest) -> str:
+    return str(Path(link.root) / "engines" / engine.engine_id)
+
+
+def _spread(paths: tuple[Path, ...], count: int) -> tuple[Path, ...]:
+    """`count` pictures evenly over the set, so that golden frames see every condition it is sorted by."""
+    step = max(1, len(paths) // count)
+    return tuple(paths[::step][:count])

@@ -1,0 +1,120 @@
+"""Result files, and what deploying left behind, read back. A damaged file is named and never hides the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.results import BenchResult
+from edgekit.core.wire import from_wire
+from edgekit.errors import ConfigError, NotFoundError
+
+_SCHEMA = 1
+_LARGEST_FILE_BYTES = 4 << 20
+_BENCH_HINT = "edgekit bench --fps"
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """All results of a folder, oldest first, and one line for each file that could not be used."""
+
+    results: tuple[BenchResult, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What `edgekit deploy` put on the device, and why that precision."""
+
+    precision: str
+    decision: str
+    engine_id: str
+    release_id: str
+
+
+def load_results(folder: Path) -> ResultsFolder:
+    """Every *.json of a folder. Files being written (hidden names) are passed over; a missing folder is empty."""
+    results, problems = [], []
+    for path in sorted(folder.glob("*.json")):
+        if path.name.startswith("."):
+            continue
+        try:
+            results.append(_load_result(path))
+        except ConfigError as error:
+            problems.append(f"{path.name}: {' '.join(str(error).split())}")
+    return ResultsFolder(tuple(sorted(results, key=lambda result: result.created_utc)), tuple(problems))
+
+
+def _load_result(path: Path) -> BenchResult:
+    data = _read_object(path)
+    if data.get("schema", _SCHEMA) != _SCHEMA:
+        raise ConfigError(f"written by another edgekit (schema {data['schema']}, this one reads {_SCHEMA})")
+    return from_wire(BenchResult, data, path.name)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise ConfigError(f"larger than {_LARGEST_FILE_BYTES >> 20} MiB, not read")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError("not readable as JSON", why=str(error)) from error
+    if not isinstance(data, dict):
+        raise ConfigError("expected an object")
+    return data
+
+
+def load_shipped(path: Path, detector: str) -> Shipped | None:
+    """The deploy record of a device; None without one, or where it is damaged or about another detector."""
+    try:
+        data = _read_object(path)
+    except ConfigError:
+        return None
+    texts = [data.get(key) for key in ("precision", "decision", "engine_id", "release_id")]
+    if data.get("detector", detector) != detector or not all(isinstance(text, str) for text in texts):
+        return None
+    return Shipped(*(str(text) for text in texts))
+
+
+def results_of(found: ResultsFolder, folder: Path, device: str | None, detector: str | None) -> tuple[BenchResult, ...]:
+    """The results of one device and one detector; where a name is not given, that of the newest matching result.
+
+    Raises NotFoundError, which says what there is, if nothing matches.
+    """
+    wanted = [
+        result
+        for result in found.results
+        if device in (None, result.device) and detector in (None, result.engine.detector)
+    ]
+    if not wanted:
+        raise _nothing(found, folder, device, detector)
+    newest = wanted[-1]
+    pair = (newest.device, newest.engine.detector)
+    return tuple(result for result in wanted if (result.device, result.engine.detector) == pair)
+
+
+def _nothing(found: ResultsFolder, folder: Path, device: str | None, detector: str | None) -> NotFoundError:
+    if not found.results:
+        broken = f"; {_count(len(found.problems))} there could not be read" if found.problems else ""
+        return NotFoundError(f"no results in {folder}{broken}", why="\n".join(found.problems[:5]), hint=_BENCH_HINT)
+    asked = " and ".join(
+        f"{kind} {name!r}" for kind, name in (("device", device), ("detector", detector)) if name is not None
+    )
+    known = sorted({f"{result.device} with {result.engine.detector}" for result in found.results})
+    options = [("--device", device), ("--detector", detector)]
+    return NotFoundError(
+        f"no results for {asked}",
+        why=f"measured so far: {_listed(known)}",
+        hint=" ".join([_BENCH_HINT, *(f"{option} {name}" for option, name in options if name is not None)]),
+    )
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,116 @@
+"""Geometry of a report's plots, in percent of the plot's width, so that they fit a phone and a sheet of paper. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.core.results import BenchResult
+from edgekit.core.stats import Rate
+
+STAGES = ("capture", "preprocess", "inference", "decode")
+_NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Tick:
+    at_pct: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar from zero, with the ends of its interval."""
+
+    value: float
+    width_pct: float
+    low_pct: float
+    high_pct: float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a stacked bar."""
+
+    stage: str
+    value: float
+    left_pct: float
+    width_pct: float
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One engine's accuracy in one condition; None: not measured."""
+
+    value: float | None
+    at_pct: float | None
+
+
+def nice_ceiling(value: float) -> float:
+    """The least round number that is not below a positive value: 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in _NICE if step * power >= value * (1 - 1e-9))
+
+
+def ticks(ceiling: float, parts: int = 4) -> tuple[Tick, ...]:
+    """Evenly spaced marks from zero to the ceiling."""
+    return tuple(Tick(100 * part / parts, ceiling * part / parts) for part in range(parts + 1))
+
+
+def rate_ceiling(results: Sequence[BenchResult]) -> float:
+    """The end of an axis that holds every rate and its interval."""
+    rates = [rate for result in results for rate in (result.measurement.pipeline_rate, result.measurement.engine_rate)]
+    return nice_ceiling(max(rate.high_fps for rate in rates))
+
+
+def rate_bar(rate: Rate, ceiling: float) -> Bar:
+    """A rate on an axis from zero to the ceiling; an interval below zero is cut there."""
+    low, high = max(rate.low_fps, 0.0), min(rate.high_fps, ceiling)
+    return Bar(rate.fps, 100 * rate.fps / ceiling, 100 * low / ceiling, 100 * high / ceiling)
+
+
+def stage_ceiling(results: Sequence[BenchResult]) -> float:
+    """The end of an axis that holds every stacked bar [ms]."""
+    return nice_ceiling(max(sum(_stage_means(result).values()) for result in results))
+
+
+def stage_segments(result: BenchResult, ceiling: float) -> tuple[Segment, ...]:
+    """The stages one after the other; a stage that was not measured is missing, not zero."""
+    segments, left = [], 0.0
+    for stage, mean_ms in _stage_means(result).items():
+        segments.append(Segment(stage, mean_ms, 100 * left / ceiling, 100 * mean_ms / ceiling))
+        left += mean_ms
+    return tuple(segments)
+
+
+def _stage_means(result: BenchResult) -> dict[str, float]:
+    stages = result.measurement.stages
+    return {name: stages[name].mean_ms for name in STAGES if name in stages}
+
+
+def map_ceiling(results: Sequence[BenchResult]) -> float:
+    """The end of an axis that holds every accuracy of every condition; at most 1."""
+    values = [value for result in results if result.accuracy for value in result.accuracy.per_condition.values()]
+    return min(1.0, nice_ceiling(max(values, default=1.0)))
+
+
+def condition_dots(results: Sequence[BenchResult]) -> dict[str, tuple[Dot, ...]]:
+    """Condition -> one dot for each result, on an axis to `map_ceiling`; the first result's hardest condition last."""
+    ceiling = map_ceiling(results)
+    names = {name for result in results if result.accuracy for name in result.accuracy.per_condition}
+    rows = {
+        name: [result.accuracy.per_condition.get(name) if result.accuracy else None for result in results]
+        for name in names
+    }
+    ordered = sorted(sorted(rows), key=lambda name: _or_below(rows[name][0]), reverse=True)
+    return {
+        name: tuple(Dot(value, None if value is None else 100 * value / ceiling) for value in rows[name])
+        for name in ordered
+    }
+
+
+def _or_below(value: float | None) -> float:
+    return -1.0 if value is None else value

@@ -1,0 +1,127 @@
+"""The ONNX Runtime back end: what runs engines where there is no TensorRT. Building lies in ort_build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
+
+import numpy as np
+import onnxruntime
+
+from edgekit.core.device import DeviceProfile
+from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.tensors import InputSize, TensorSpec
+from edgekit.errors import DeviceError, EngineError
+from edgekit.runtime.limits import usable_cpus
+
+_PROVIDERS = ["CPUExecutionProvider"]
+_ERRORS_ONLY = 3
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(bool)": "bool",
+}
+
+
+class OrtEngine:
+    """A session of ONNX Runtime on the CPU that takes only the sizes its manifest admits."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, manifest: EngineManifest) -> None:
+        self.manifest = manifest
+        self._session: Optional[onnxruntime.InferenceSession] = session
+        self._output_names = [output.name for output in manifest.outputs]
+        # The picture input is the only one with four dimensions.
+        self._image_name = next(tensor.name for tensor in manifest.inputs if len(tensor.shape) == 4)
+
+    def infer(self, tensors: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Run one batch; see runtime.engines.Engine. Raises EngineError for sizes outside the profile."""
+        if self._session is None:
+            raise EngineError("this engine was closed")
+        self._check_sizes(tensors)
+        try:
+            outputs = self._session.run(self._output_names, dict(tensors))
+        except Exception as error:  # onnxruntime's own exceptions share no other base
+            raise EngineError("the engine failed on a batch", why=first_line(error)) from error
+        return dict(zip(self._output_names, outputs))
+
+    def close(self) -> None:
+        """Give back the session's memory."""
+        self._session = None
+
+    def _check_sizes(self, tensors: Mapping[str, np.ndarray]) -> None:
+        images = tensors.get(self._image_name)
+        if images is None:
+            raise EngineError(f"input {self._image_name!r} is missing", why=f"given: {', '.join(tensors) or 'nothing'}")
+        batch, _, height, width = images.shape
+        profile = self.manifest.profile
+        if not profile.admits(InputSize(batch, height, width)):
+            low, high = profile.minimum, profile.maximum
+            raise EngineError(
+                f"{width}x{height} batch {batch} is outside this engine's profile",
+                why=f"it was built for {low.width}x{low.height} batch {low.batch} to "
+                f"{high.width}x{high.height} batch {high.batch}",
+                hint="widen the profile in detector.yaml and build again",
+            )
+
+
+def load(path: Path, manifest: EngineManifest, threads: int) -> OrtEngine:
+    """Open an engine file. threads 0: every CPU this process may use. Raises EngineError if it cannot be opened."""
+    try:
+        # The file was optimised when it was built; doing so again would only cost time.
+        session = open_session(str(path), optimise=onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, threads=threads)
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        raise EngineError(
+            f"{path} cannot be loaded", why=first_line(error), hint=f"edgekit build {manifest.detector} --force"
+        ) from error
+    return OrtEngine(session, manifest)
+
+
+def build(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
+    """Build the engine asked for, or find it finished; see ort_build.build."""
+    try:
+        # Only building needs the package onnx; a device that runs engines may lack it.
+        from edgekit.runtime import ort_build
+    except ImportError as error:
+        raise DeviceError("this device cannot build engines", why=str(error), hint="pip install onnx") from None
+    return ort_build.build(request, profile, on_progress)
+
+
+def open_session(
+    model: Union[str, bytes], *, optimise: Any, threads: int = 0, save_to: Optional[Path] = None
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU for a model file or its bytes. save_to: where the optimised model is written.
+
+    Raises whatever onnxruntime raises; its exceptions share no base but Exception.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.graph_optimization_level = optimise
+    options.intra_op_num_threads = threads or usable_cpus()
+    # Between two batches the cores belong to the pipeline's other stages.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if save_to is not None:
+        options.optimized_model_filepath = str(save_to)
+    return onnxruntime.InferenceSession(model, options, providers=_PROVIDERS)
+
+
+def tensor_specs(values: Any) -> Tuple[TensorSpec, ...]:
+    """The inputs or outputs of an ONNX Runtime session as TensorSpec. Names of dynamic sizes become None."""
+    return tuple(
+        TensorSpec(
+            value.name,
+            tuple(dim if isinstance(dim, int) and dim > 0 else None for dim in value.shape),
+            _DTYPES.get(value.type, value.type),
+        )
+        for value in values
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's text, cut to what fits a message."""
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__

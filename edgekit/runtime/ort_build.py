@@ -1,0 +1,264 @@
+"""Building an engine for ONNX Runtime: the model, at its precision, optimised for this version and this CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import onnx
+import onnx.version_converter
+import onnxruntime
+
+import edgekit
+from edgekit.core.device import DeviceProfile
+from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.tensors import TensorSpec
+from edgekit.errors import BuildError, ModelError
+from edgekit.files import sha256_file
+from edgekit.runtime import ort_quantise
+from edgekit.runtime.engine_folders import (
+    build_lock,
+    check_disk,
+    disk_errors,
+    disk_full,
+    find_engine,
+    part_folder,
+    publish,
+)
+from edgekit.runtime.ort import OrtEngine, first_line, open_session, tensor_specs
+from edgekit.runtime.ort_graph import (
+    count_layers,
+    fix_sizes,
+    holds_quantisation,
+    name_nodes,
+    read_model,
+    unshare_biases,
+)
+from edgekit.runtime.preprocess import network_inputs
+
+FILE_NAME = "model.onnx"
+_OPSET_FOR_CHANNEL_SCALES = 13
+
+
+def build(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
+    """Build the engine asked for, or find it finished. on_progress(what, done, total) is told of each step.
+
+    Raises ModelError, BuildError or CalibrationError; whatever fails, nothing half written stays behind.
+    """
+    if request.precision == "fp16":
+        raise BuildError(
+            "fp16 is not built on this device",
+            why="ONNX Runtime computes FP16 models on a CPU by way of FP32, which is slower than FP32 itself",
+            hint="use --precision fp32 or int8",
+        )
+    engines_dir = Path(request.engines_dir)
+    found = _finished(request, engines_dir)
+    if found is None:
+        with build_lock(engines_dir, on_progress):
+            # Another builder may have finished it while this one waited.
+            found = _finished(request, engines_dir)
+            if found is None:
+                return _build_new(request, profile, engines_dir, on_progress)
+    on_progress("already built", 1, 1)
+    return found
+
+
+def _finished(request: BuildRequest, engines_dir: Path) -> Optional[EngineManifest]:
+    return None if request.force else find_engine(engines_dir, request.engine_id)
+
+
+def _build_new(request: BuildRequest, profile: DeviceProfile, engines_dir: Path, on_progress: Any) -> EngineManifest:
+    started_s = time.perf_counter()
+    model_path = Path(request.model_path)
+    model = _read_requested_model(model_path, request)
+    # The engine and, for int8, the float model, its twin that reports ranges and the quantised one.
+    needed_bytes = (6 if request.precision == "int8" else 2) * model_path.stat().st_size + (4 << 20)
+    check_disk(engines_dir, needed_bytes)
+    with disk_errors(engines_dir, needed_bytes), part_folder(engines_dir, request.engine_id) as part:
+        model, calibration = _at_precision(model, request, profile, part, on_progress)
+        on_progress("optimising", 0, 1)
+        session = _optimised(model, part / FILE_NAME, needed_bytes)
+        manifest = _manifest(request, part / FILE_NAME, session, count_layers(model), calibration, started_s)
+        manifest = _proved(OrtEngine(session, manifest), request)
+        publish(part, manifest)
+    on_progress("optimising", 1, 1)
+    return manifest
+
+
+def _read_requested_model(path: Path, request: BuildRequest) -> onnx.ModelProto:
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist")
+    if sha256_file(path) != request.detector.model_sha256:
+        raise ModelError(
+            f"{path} is not the model of detector {request.detector.name}",
+            why=f"its SHA-256 does not begin with {request.detector.model_sha256[:12]}",
+            hint="run the same command again",
+        )
+    model = read_model(path)
+    name_nodes(model)
+    fix_sizes(model, request.detector.input.name, request.detector.profile)
+    return model
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """What happened on the way to the precision asked for."""
+
+    sha256: Optional[str] = None
+    pictures: int = 0
+    method: str = ""
+    warnings: Tuple[str, ...] = ()
+
+
+def _at_precision(
+    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: Any
+) -> Tuple[onnx.ModelProto, _Calibration]:
+    if holds_quantisation(model):
+        own_scales = "the model was trained for INT8 and brings its own scales; "
+        kept = "no calibration took place" if request.precision == "int8" else "the engine computes in INT8 there"
+        return model, _Calibration(warnings=(own_scales + kept,))
+    if request.precision == "fp32":
+        return model, _Calibration()
+    return _quantised(model, request, profile, part, on_progress)
+
+
+def _quantised(
+    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: Any
+) -> Tuple[onnx.ModelProto, _Calibration]:
+    missing = sorted(set(request.keep_float) - {node.name for node in model.graph.node})
+    if missing:
+        raise BuildError(
+            f"keep_float names nodes that the model does not have: {', '.join(missing)}",
+            hint="take the names from the ONNX file",
+        )
+    with tempfile.TemporaryDirectory(dir=part) as work:
+        prepared_path = Path(work) / "prepared.onnx"
+        inputs = _prepare(model, prepared_path)
+        ranges = ort_quantise.calibrate(
+            prepared_path, inputs, request.detector, request.calibration_dir, Path(work), on_progress
+        )
+        prepared = onnx.load(str(prepared_path))
+    on_progress("quantising", 0, 1)
+    quantised = ort_quantise.quantise(
+        prepared, ranges, request.keep_float, reduce_range=_saturates(profile.module, profile.cpu_features)
+    )
+    method = ort_quantise.CALIBRATION_METHOD.name.lower()
+    return quantised, _Calibration(request.calibration_sha256, ranges.pictures, method, ranges.warnings)
+
+
+def _prepare(model: onnx.ModelProto, path: Path) -> Tuple[TensorSpec, ...]:
+    """Write the float model with constants folded and shapes known, as the quantiser needs it; its inputs."""
+    basic = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    session = _model_session(model, optimise=basic, save_to=path)
+    prepared = onnx.load(str(path))
+    if _opset(prepared) < _OPSET_FOR_CHANNEL_SCALES:
+        prepared = _at_opset(prepared, _OPSET_FOR_CHANNEL_SCALES)
+    name_nodes(prepared)
+    unshare_biases(prepared)
+    onnx.save(onnx.shape_inference.infer_shapes(prepared), str(path))
+    return tensor_specs(session.get_inputs())
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return max((int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
+
+
+def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    try:
+        return onnx.version_converter.convert_version(model, opset)
+    except Exception as error:  # the converter is C++ and raises what it likes
+        raise BuildError(
+            f"the model has opset {_opset(model)}; INT8 with a scale for each channel needs {opset}",
+            why=first_line(error),
+            hint=f"export the model with opset {opset} or newer",
+        ) from error
+
+
+def _saturates(module: str, cpu_features: Sequence[str]) -> bool:
+    """True for x86 CPUs without VNNI: their 8-bit multiply-add clips sums at 16 bits."""
+    return module in ("x86_64", "AMD64", "i686") and not {"avx512_vnni", "avx_vnni"} & set(cpu_features)
+
+
+def _optimised(model: onnx.ModelProto, path: Path, needed_bytes: int) -> onnxruntime.InferenceSession:
+    everything = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    try:
+        return _model_session(model, optimise=everything, save_to=path)
+    except ModelError:
+        # ONNX Runtime reports a failed write like any other failure.
+        if shutil.disk_usage(path.parent).free < (4 << 20):
+            raise disk_full(path.parent.parent, needed_bytes) from None
+        raise
+
+
+def _model_session(model: onnx.ModelProto, *, optimise: Any, save_to: Path) -> onnxruntime.InferenceSession:
+    try:
+        return open_session(model.SerializeToString(), optimise=optimise, save_to=save_to)
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        raise ModelError("ONNX Runtime cannot run this model", why=first_line(error)) from error
+
+
+def _manifest(
+    request: BuildRequest,
+    path: Path,
+    session: onnxruntime.InferenceSession,
+    layers: Tuple[int, int],
+    calibration: _Calibration,
+    started_s: float,
+) -> EngineManifest:
+    return EngineManifest(
+        engine_id=request.engine_id,
+        engine_key=request.engine_key,
+        detector=request.detector.name,
+        backend="onnxruntime",
+        precision=request.precision,
+        file_name=path.name,
+        file_sha256=sha256_file(path),
+        file_bytes=path.stat().st_size,
+        model_sha256=request.detector.model_sha256,
+        calibration_sha256=calibration.sha256,
+        calibration_images=calibration.pictures,
+        options_sha256=request.options_sha256,
+        profile=request.detector.profile,
+        inputs=tensor_specs(session.get_inputs()),
+        outputs=tensor_specs(session.get_outputs()),
+        tool_versions=_tool_versions(),
+        build_s=round(time.perf_counter() - started_s, 3),
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        layers_total=layers[0],
+        layers_quantised=layers[1],
+        warnings=calibration.warnings,
+        extra={"calibration_method": calibration.method} if calibration.method else {},
+    )
+
+
+def _tool_versions() -> Dict[str, str]:
+    return {
+        "edgekit": edgekit.__version__,
+        "numpy": np.__version__,
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _proved(engine: OrtEngine, request: BuildRequest) -> EngineManifest:
+    """The engine's manifest, once it has run at each size of its profile; a warning is added for NaN or infinity."""
+    manifest, profile, spec = engine.manifest, engine.manifest.profile, request.detector.input
+    strange: List[str] = []
+    for size in sorted({profile.minimum, profile.optimum, profile.maximum}, key=str):
+        images = np.full((size.batch, 3, size.height, size.width), spec.border * spec.scale, np.float32)
+        outputs = engine.infer(network_inputs(request.detector, manifest.inputs, images))
+        strange += [name for name, array in outputs.items() if not np.isfinite(array).all()]
+    engine.close()
+    if not strange:
+        return manifest
+    warning = f"a grey picture gives NaN or infinity in {', '.join(sorted(set(strange)))}"
+    return dataclasses.replace(manifest, warnings=(*manifest.warnings, warning))

@@ -1,0 +1,89 @@
+"""Reading the addresses of sources and sinks: `scheme://?option=value`, `kind:PATH`, or a plain path."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Mapping, Optional, Tuple, Union
+from urllib.parse import parse_qsl, unquote
+
+from edgekit.errors import UsageError
+
+Number = Union[int, float]
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://(.*)$", re.DOTALL)
+_SINK = re.compile(r"^([a-z]+):(.*)$", re.DOTALL)
+
+
+class Option:
+    """A numeric option of a source address: its default and the range it must lie in. An int default asks for ints."""
+
+    def __init__(self, default: Number, low: Number, high: Number) -> None:
+        self.default = default
+        self.low = low
+        self.high = high
+
+    def parse(self, text: str) -> Optional[Number]:
+        """The value, or None if the text is not a number of this kind within the range."""
+        try:
+            value = type(self.default)(text)
+        except ValueError:
+            return None
+        return value if self.low <= value <= self.high else None
+
+    @property
+    def expected(self) -> str:
+        """What a message asks for: "a whole number from 1 to 64"."""
+        kind = "a whole number" if isinstance(self.default, int) else "a number"
+        return f"{kind} from {self.low} to {self.high}"
+
+
+def split_source(uri: str) -> Tuple[str, str]:
+    """(scheme in lower case, what follows `://`). A plain path and a `file://` address give ("file", path)."""
+    match = _SCHEME.match(uri)
+    if match is None:
+        return "file", uri
+    scheme, rest = match.group(1).lower(), match.group(2)
+    return scheme, unquote(rest) if scheme == "file" else rest
+
+
+def parse_options(uri: str, rest: str, known: Mapping[str, Option]) -> Dict[str, Number]:
+    """The options of `?a=1&b=2`, defaults filled in. Raises UsageError naming every wrong or unknown one."""
+    place, _, query = rest.partition("?")
+    problems = [f"unexpected {place!r} before the options"] if place.strip("/") else []
+    values: Dict[str, Number] = {name: option.default for name, option in known.items()}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        _take_option(name, text, known, values, problems)
+    if problems:
+        example = uri.partition("?")[0] + "?" + "&".join(f"{name}={option.default}" for name, option in known.items())
+        raise UsageError(f"{uri} is not a valid source", why="\n".join(problems), hint=f"example: {example}")
+    return values
+
+
+def _take_option(
+    name: str, text: str, known: Mapping[str, Option], values: Dict[str, Number], problems: List[str]
+) -> None:
+    if name not in known:
+        problems.append(f"{name}: unknown option; known are {', '.join(known)}")
+        return
+    value = known[name].parse(text)
+    if value is None:
+        problems.append(f"{name}: expected {known[name].expected}, got {text!r}")
+    else:
+        values[name] = value
+
+
+def split_sink(uri: str, known: Mapping[str, str]) -> Tuple[str, str]:
+    """(kind, path) of `kind:PATH`. `known` maps each kind to an example. Raises UsageError for anything else."""
+    match = _SINK.match(uri)
+    if match is None or match.group(1) not in known:
+        raise UsageError(f"no such sink: {uri!r}", why="a sink is one of: " + ", ".join(known.values()))
+    kind, path = match.groups()
+    if path == "-":
+        raise UsageError(
+            f"{uri} cannot write to standard output",
+            why="standard output carries progress and results",
+            hint=f"name a file: {known[kind]}",
+        )
+    if not path:
+        raise UsageError(f"{uri} names no path", hint=f"example: {known[kind]}")
+    return kind, path
