@@ -19,8 +19,8 @@ TESTS = ("tests/core", "tests/scenes", "tests/runtime", "tests/test_files.py", "
 def find_python38() -> str:
     """A Python 3.8: PYTHON38, on the path, or one of pyenv's; "" if there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    places = [os.environ.get("PYTHON38"), *map(str, sorted(pyenv.glob("3.8.*/bin/python3.8"))), shutil.which("python3.8")]
-    for place in filter(None, places):
+    installed = map(str, sorted(pyenv.glob("3.8.*/bin/python3.8")))
+    for place in filter(None, [os.environ.get("PYTHON38"), *installed, shutil.which("python3.8")]):
         if subprocess.run([place, "-c", ""], capture_output=True).returncode == 0:
             return place
     return ""

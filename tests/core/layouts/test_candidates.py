@@ -149,4 +149,4 @@ def test_every_layout_says_how_it_is_fed():
     yolox, rfdetr = LAYOUTS["yolox"].input, LAYOUTS["rfdetr"].input
     assert (yolox.geometry, yolox.colour, yolox.scale) == ("top-left", "bgr", 1.0)
     assert (rfdetr.geometry, rfdetr.mean) == ("stretch", (0.485, 0.456, 0.406))
-    assert LAYOUTS["rtdetr"].input.sizes_name in LAYOUTS["rtdetr"].side_inputs(1, 640, 640)
+    assert "orig_target_sizes" in LAYOUTS["rtdetr"].side_inputs(1, 640, 640)

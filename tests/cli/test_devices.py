@@ -1,0 +1,46 @@
+"""`edgekit devices` shows the fleet as it is understood."""
+
+from __future__ import annotations
+
+from typer.testing import CliRunner
+
+from edgekit.cli.app import app
+from edgekit.cli.devices import render_targets
+from edgekit.control.inventory import Targets
+
+
+def devices(tmp_path, text):
+    (tmp_path / "devices.yaml").write_text(text)
+    return CliRunner().invoke(app, ["devices", "--project", str(tmp_path)])
+
+
+def test_every_device_is_one_line(tmp_path):
+    result = devices(
+        tmp_path,
+        "devices:\n  local: {kind: local}\n"
+        "  nx: {address: 10.0.0.2, user: ed, source: /v.mp4, precision: int8, targets: {fps: 25, watts: 15}}\n",
+    )
+    assert result.exit_code == 0
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["device", "kind", "address", "detector", "service", "precision", "targets"],
+        ["local", "local", "-", "roadscene", "roadscene", "auto", "-"],
+        ["nx", "jetson", "ed@10.0.0.2", "roadscene", "roadscene", "int8", "25", "FPS,", "15", "W"],
+    ]
+
+
+def test_a_wrong_file_lists_every_problem_and_exits_with_2(tmp_path):
+    result = devices(tmp_path, "devices: {local: {kind: lcoal, fsp: 1}}")
+    assert result.exit_code == 2
+    assert "devices.yaml: local: kind:" in result.stderr
+    assert "devices.yaml: local: fsp: unknown key" in result.stderr
+
+
+def test_no_device_is_said(tmp_path):
+    result = devices(tmp_path, "")
+    assert result.exit_code == 0
+    assert "names no device" in result.stderr
+
+
+def test_targets_in_words():
+    assert render_targets(Targets()) is None
+    assert render_targets(Targets(p99_ms=0.5)) == "p99 0.5 ms"

@@ -1,0 +1,122 @@
+"""devices.yaml is understood as it is meant, or refused as a whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from edgekit.control.inventory import LOCAL_SOURCE, Targets, inventory_from_yaml, load_inventory
+from edgekit.control.project import Project, package_data_root
+from edgekit.control.yaml_files import parse_yaml
+from edgekit.errors import ConfigError, NotFoundError
+
+
+def read(text: str):
+    return inventory_from_yaml(parse_yaml(text, "devices.yaml"), Path("devices.yaml"))
+
+
+def problems_of(text: str):
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return caught.value.problems
+
+
+def test_the_shipped_file_names_the_local_device():
+    """The first command after `init` must find a device that works."""
+    device = load_inventory(Project(package_data_root())).device("local")
+    assert (device.kind, device.detector, device.service) == ("local", "roadscene", "roadscene")
+    assert device.source == LOCAL_SOURCE
+
+
+def test_the_commented_jetsons_of_the_shipped_file_are_right():
+    """Who removes the # signs must get a valid file."""
+    text = (package_data_root() / "devices.yaml").read_text()
+    start = text.index("  # xavier-nx:")
+    jetsons = "\n".join(line.replace("#", " ", 1) for line in text[start:].splitlines() if line.startswith("  #"))
+    inventory = read("devices:\n" + jetsons)
+    assert [device.name for device in inventory.devices] == ["xavier-nx", "orin-nano", "agx-orin"]
+    assert inventory.device("xavier-nx").targets == Targets(fps=25, watts=15)
+
+
+def test_the_commented_keys_of_the_local_device_are_right():
+    """Each commented line is a promise too."""
+    text = (package_data_root() / "devices.yaml").read_text()
+    block = text[text.index("  local:") : text.index("  # Jetsons.")]
+    keys = [line.replace("# ", "", 1) for line in block.splitlines() if re.match(r"    # +[a-z0-9_]+: ", line)]
+    device = read("devices:\n  local:\n    kind: local\n" + "\n".join(keys)).device("local")
+    assert (device.source, device.calibration) == (LOCAL_SOURCE, "NAME")
+    assert device.targets == Targets(fps=15, p99_ms=100, watts=10)
+
+
+def test_defaults_fill_what_a_device_leaves_out():
+    """Targets are merged key by key; everything else is replaced."""
+    inventory = read(
+        "defaults: {precision: int8, sinks: ['jsonl:/a'], targets: {fps: 20, watts: 10}}\n"
+        "devices:\n"
+        "  local: {kind: local, targets: {fps: 25}, sinks: []}\n"
+        "  other: {kind: local, service: street}\n"
+    )
+    local, other = inventory.devices
+    assert local.targets == Targets(fps=25, watts=10)
+    assert (local.precision, local.sinks) == ("int8", ())
+    assert (other.sinks, other.service) == (("jsonl:/a",), "street")
+
+
+def test_every_problem_is_reported_with_its_device():
+    """The style of the message is a promise of the documentation."""
+    assert problems_of(
+        "defaults: {precission: int8}\n"
+        "groups: {street: [xavier-n], all: []}\n"
+        "devices:\n"
+        "  xavier-nx: {address: 10.0.0.1, port: 0, threads: x, precision: fp8, targets: {fps: -1}}\n"
+        "  Bad_Name: 3\n"
+    ) == (
+        "devices.yaml: defaults: precission: unknown key; did you mean 'precision'?",
+        "devices.yaml: xavier-nx: port: expected 1 or more, got 0",
+        "devices.yaml: xavier-nx: precision: expected 'auto', 'fp32', 'fp16' or 'int8', got \"fp8\"",
+        "devices.yaml: xavier-nx: targets.fps: expected more than 0, got -1",
+        'devices.yaml: xavier-nx: threads: expected a whole number, got "x"',
+        "devices.yaml: Bad_Name: expected a mapping, got 3",
+        "devices.yaml: Bad_Name: expected lower-case letters, digits and hyphens, at most 63, "
+        "not starting with a hyphen",
+        "devices.yaml: groups.street: no device named 'xavier-n'; did you mean 'xavier-nx'?",
+        "devices.yaml: groups.all: a reserved name",
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("kind: jetson, source: /a", "address: missing"),
+        ("kind: jetson, address: a", "source: missing"),
+        ("kind: local, address: a", "this machine and has none"),
+        ("address: -oProxyCommand=x, source: /a", "expected a plain address"),
+        ("address: a, source: /a, user: 'a b'", "expected a plain user"),
+        ("address: a, source: /a, jump: '-v'", "expected a plain jump"),
+        ("kind: local, service: ../x", "service: expected lower-case"),
+    ],
+)
+def test_what_contradicts_itself_or_looks_like_an_option_is_refused(entry, said):
+    """An address that begins with a hyphen would be an option of ssh."""
+    (problem,) = problems_of(f"devices: {{box: {{{entry}}}}}")
+    assert problem.startswith("devices.yaml: box: ")
+    assert said in problem
+
+
+def test_groups_and_all_select_each_device_once():
+    inventory = read("groups: {g: [b, a]}\ndevices: {a: {kind: local}, b: {kind: local}, c: {kind: local}}")
+    assert [device.name for device in inventory.select(["g", "a"])] == ["b", "a"]
+    assert [device.name for device in inventory.select(["all"])] == ["a", "b", "c"]
+
+
+def test_a_typo_gets_the_nearest_name():
+    with pytest.raises(NotFoundError, match="no device named 'lcoal'") as caught:
+        read("devices: {local: {kind: local}}").device("lcoal")
+    assert "did you mean 'local'?" in caught.value.why
+
+
+def test_a_device_without_settings_is_a_device():
+    """`local:` with nothing after it is a mapping that is empty."""
+    assert read("defaults: {kind: local}\ndevices:\n  local:\n").device("local").kind == "local"

@@ -1,0 +1,41 @@
+"""A service's settings and its sign of life."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from edgekit.core.service import Health, ServiceSettings, is_alive
+from edgekit.core.wire import from_wire, to_wire
+from edgekit.errors import ConfigError
+
+HEALTH = Health("street", "r" * 16, 4321, 100, 7, 14.9, 31.5, 2, "e" * 16, "int8", 1000.0, 1010.0)
+
+
+@pytest.mark.parametrize(
+    ("health", "now", "alive"),
+    [
+        pytest.param(HEALTH, 1010.5, True, id="fresh"),
+        pytest.param(HEALTH, 1014.9, True, id="just-in-time"),
+        pytest.param(HEALTH, 1015.0, False, id="stale"),
+        pytest.param(replace(HEALTH, frames=0), 1010.5, False, id="fresh-but-no-frame-yet"),
+    ],
+)
+def test_a_service_is_alive_while_frames_advance(health, now, alive):
+    """A process that exists and decodes nothing must not count as healthy."""
+    assert is_alive(health, now) == alive
+
+
+def test_health_and_settings_survive_the_wire():
+    """They are files between processes."""
+    assert from_wire(Health, json.loads(json.dumps(to_wire(replace(HEALTH, frame_age_ms=None))))).frame_age_ms is None
+    settings = ServiceSettings("street", "scenes://?fps=15", ("jsonl:out.jsonl",), threads=2, loop=True)
+    assert from_wire(ServiceSettings, json.loads(json.dumps(to_wire(settings)))) == settings
+
+
+def test_one_sink_written_without_its_list_is_refused():
+    """Text is a sequence of letters: "jsonl:x" must not become seven sinks."""
+    with pytest.raises(ConfigError, match=r"settings\.sinks: expected a list"):
+        from_wire(ServiceSettings, {"service": "a", "source": "b", "sinks": "jsonl:x"}, "settings")

@@ -1,0 +1,152 @@
+"""The verb bench: what it counts, and what it leaves out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgekit.core.requests import BenchRequest
+from edgekit.errors import UsageError
+from edgekit.runtime.bench import Replayed, run_bench
+from edgekit.runtime.sources import open_source
+from edgekit.runtime.usage import CpuMeter, memory_peak_mib
+from tests.fakes import FakeEngine, Greys, detector_spec
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCE = "memory://?width=128&height=96&frames=3"
+
+
+def quiet(what, done, total):
+    pass
+
+
+def bench(monkeypatch, engine, progress=quiet, **options):
+    monkeypatch.setattr("edgekit.runtime.bench.load_engine", lambda *_, **__: engine)
+    settings = {"source": SOURCE, "warmup_frames": 3, "duration_s": 0.3, **options}
+    return run_bench(BenchRequest("x", engine.detector, **settings), None, progress)
+
+
+def test_an_engine_that_sets_the_pace_gives_its_own_rate(monkeypatch):
+    """Every figure of the kit rests on this count. 5 ms a call are just under 200 frames a second."""
+    answer = bench(monkeypatch, FakeEngine(delay_s=0.005))
+    measured = answer.measurement
+    assert 100 < measured.engine_rate.fps < 200
+    assert measured.pipeline_rate.fps == pytest.approx(measured.engine_rate.fps, rel=0.25)
+    assert measured.frames > 20
+    assert measured.dropped == 0
+    # What was found in the frames that were measured, and in no others.
+    assert measured.frames <= measured.detections <= measured.frames + 2
+
+
+def test_stages_are_told_apart(monkeypatch):
+    """The wrong stage would be made faster."""
+    stages = bench(monkeypatch, FakeEngine(delay_s=0.005)).measurement.stages
+    assert {"capture", "preprocess", "inference", "decode", "host", "end_to_end"} == set(stages)
+    assert 5 <= stages["inference"].p50_ms < 10
+    assert stages["host"].mean_ms == pytest.approx(
+        sum(stages[name].mean_ms for name in ("capture", "preprocess", "decode")), abs=0.01
+    )
+    assert stages["end_to_end"].p50_ms > stages["inference"].p50_ms
+
+
+def test_a_slow_start_is_not_counted(monkeypatch):
+    """The first calls of an engine take many times as long: the rate would depend on the duration."""
+
+    def slow_start(number):
+        if number < 3:
+            time.sleep(0.25)
+
+    answer = bench(monkeypatch, FakeEngine(delay_s=0.004, on_call=slow_start))
+    assert answer.measurement.engine_rate.fps > 100
+    assert answer.measurement.stages["inference"].max_ms < 200
+
+
+def test_a_batch_counts_its_frames(monkeypatch):
+    """A batch of 4 would show a quarter of its rate, or four times."""
+    answer = bench(monkeypatch, FakeEngine(detector_spec(max_batch=4), delay_s=0.01), batch=4)
+    assert answer.conditions.batch == 4
+    assert 200 < answer.measurement.engine_rate.fps < 400
+    assert answer.measurement.pipeline_rate.fps == pytest.approx(answer.measurement.engine_rate.fps, rel=0.25)
+
+
+def test_conditions_say_what_the_figures_depend_on(monkeypatch):
+    """Runs would be compared that do not compare."""
+    conditions = bench(monkeypatch, FakeEngine(delay_s=0.002), threads=2).conditions
+    assert (
+        conditions.source, conditions.frame_width, conditions.frame_height, conditions.input_height,
+        conditions.input_width, conditions.batch, conditions.warmup_frames, conditions.duration_s, conditions.threads,
+    ) == (SOURCE, 128, 96, 64, 64, 1, 3, 0.3, 2)  # fmt: skip
+
+
+def test_a_short_file_is_read_again_and_again(monkeypatch, tmp_path):
+    """A video of a second could not be measured for ten."""
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 128, 3), number, np.uint8))
+    answer = bench(monkeypatch, FakeEngine(delay_s=0.002), source=str(tmp_path))
+    assert answer.measurement.frames > 20
+
+
+def test_a_replayed_source_stops(tmp_path):
+    """It would be the one source that Ctrl-C does not end."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    with Replayed(lambda: open_source(str(tmp_path))) as source:
+        assert [next(source).name for _ in range(3)] == ["a.png"] * 3
+        source.stop()
+        assert list(source) == []
+
+
+def test_progress_covers_the_measured_time(monkeypatch):
+    """A run of minutes would look dead."""
+    events = []
+    bench(monkeypatch, FakeEngine(delay_s=0.002), lambda *event: events.append(event), duration_s=1.1)
+    assert [events[0], events[-1]] == [("measuring", 0, 2), ("measuring", 2, 2)]
+    assert 3 <= len(events) <= 5
+
+
+def test_a_live_source_counts_its_dropped_frames(monkeypatch):
+    """A camera that is too fast for the engine would look fully served."""
+    monkeypatch.setattr("edgekit.runtime.bench.open_source", lambda uri: Greys(None, live=True, fps=100.0))
+    measured = bench(monkeypatch, FakeEngine(delay_s=0.03), duration_s=0.6).measurement
+    assert measured.pipeline_rate.fps == pytest.approx(32, rel=0.25)
+    assert measured.dropped > 20
+
+
+@pytest.mark.parametrize("options", [{"duration_s": 0.0}, {"duration_s": -1.0}, {"warmup_frames": -1}])
+def test_impossible_durations_are_refused(monkeypatch, options):
+    """The result would be a division by zero."""
+    with pytest.raises(UsageError, match="cannot measure"):
+        bench(monkeypatch, FakeEngine(), **options)
+
+
+def test_memory_and_processor_are_measured(monkeypatch):
+    """A board's limits are these two."""
+    measured = bench(monkeypatch, FakeEngine(delay_s=0.002)).measurement
+    assert 10 < measured.memory_peak_mib < 4000
+    assert 0 < measured.cpu_utilisation_pct <= 100
+
+
+def test_the_memory_peak_is_seen_also_after_it_passed():
+    """The moment that kills a process is not the one at which it is looked at."""
+    code = (
+        "from edgekit.runtime.usage import memory_peak_mib\n"
+        "before = memory_peak_mib(); block = bytearray(80 << 20); del block; print(memory_peak_mib() - before)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    assert 70 <= int(printed) <= 90
+    assert memory_peak_mib() > 0
+
+
+def test_the_cpu_meter_counts_only_between_start_and_stop():
+    """Rendering pictures before a run would count as its load."""
+    meter = CpuMeter()
+    assert meter.utilisation_pct is None
+    meter.start()
+    sum(range(3_000_000))
+    meter.stop()
+    assert 5 < meter.utilisation_pct <= 110
