@@ -93,7 +93,7 @@ def survey(project: Project, device: Device, on_progress: OnProgress) -> Survey:
     state = link.call("state", StateRequest(link.root), StateAnswer)
     precisions = _precisions(device, detector, profile)
     calibration = _calibration(project, detector, device, precisions, on_progress)
-    yardstick = prepare_yardstick(project, detector, calibration.pictures if calibration else None, on_progress)
+    yardstick = prepare_yardstick(project, detector, on_progress)
     requests = tuple(build_request(detector, profile, item, link, calibration) for item in precisions)
     return Survey(project, device, detector, link, profile, state, yardstick, requests)
 

@@ -7,12 +7,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
+from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
 from edgekit.control.link import Link, OnProgress, work_folder
 from edgekit.control.project import Project
 from edgekit.control.reference import reference_outputs, worst_golden_distance
+from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
 from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, PredictRequest
@@ -28,7 +29,7 @@ GOLDEN_FRAMES = 8
 
 @dataclass(frozen=True)
 class Yardstick:
-    """The pictures engines are checked with: the frozen set, or the calibration set where there is no frozen one."""
+    """The pictures engines are checked with. frozen is None where the detector names no labelled set."""
 
     frozen: MaterialisedSet | None
     golden: tuple[Path, ...]
@@ -40,20 +41,24 @@ class Yardstick:
         return digest([self.frozen.sha256 if self.frozen else None, truth, [path.name for path in self.golden]])
 
 
-def prepare_yardstick(
-    project: Project, detector: Detector, fallback: MaterialisedSet | None, on_progress: OnProgress
-) -> Yardstick:
-    """The frozen set of a detector, made ready. Raises VerifyError if there is no picture to check with."""
+def prepare_yardstick(project: Project, detector: Detector, on_progress: OnProgress) -> Yardstick:
+    """The frozen set of a detector, made ready, and golden frames spread over it.
+
+    Without a frozen set the golden frames come from the calibration set, without that from drawn scenes: they only
+    compare an engine with its model, for which any picture serves.
+    """
     frozen = None
     if detector.frozen:
         frozen = materialise(project, load_set(project, detector.frozen), on_progress, labels=detector.spec.labels)
-    pictures = frozen or fallback
-    if pictures is None:
-        raise VerifyError(
-            f"{detector.spec.name} names neither a frozen nor a calibration set, so its engine cannot be checked",
-            hint=f"add `frozen: NAME` (labelled) or `calibration: NAME` to {detector.folder / 'detector.yaml'}",
-        )
+    pictures = frozen or materialise(project, _unlabelled(project, detector), on_progress)
     return Yardstick(frozen, _spread(pictures.paths, GOLDEN_FRAMES))
+
+
+def _unlabelled(project: Project, detector: Detector) -> CalibrationSet:
+    if detector.calibration:
+        return load_set(project, detector.calibration)
+    recipe = SceneRecipe.of("frozen", GOLDEN_FRAMES, 1280, 720, "all")
+    return CalibrationSet("golden", project.calib_sets_dir, recipe, None)
 
 
 def record_path(project: Project, device: str, engine_id: str, detector: DetectorSpec, yardstick: Yardstick) -> Path:

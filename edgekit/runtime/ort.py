@@ -102,8 +102,8 @@ def open_session(
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = optimise
     options.intra_op_num_threads = threads or usable_cpus()
-    # Between two batches the cores belong to the pipeline's other stages.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # A thread that waits gives its core to the pipeline's other stages and to other programs (ADR 6).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if save_to is not None:
         options.optimized_model_filepath = str(save_to)
     return onnxruntime.InferenceSession(model, options, providers=_PROVIDERS)

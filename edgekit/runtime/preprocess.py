@@ -67,7 +67,7 @@ class Preprocess:
         if frame.shape == self._resized.shape:
             return frame
         size = (fit.resized_width, fit.resized_height)
-        return cv2.resize(frame, size, dst=self._resized, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(frame, size, dst=self._resized, interpolation=_interpolation(fit))
 
     def _write_picture(self, picture: np.ndarray, planes: np.ndarray, fit: Fit) -> None:
         cv2.split(picture, self._split)
@@ -87,6 +87,17 @@ class Preprocess:
             plane[bottom:] = value
             plane[fit.top : bottom, : fit.left] = value
             plane[fit.top : bottom, right:] = value
+
+
+def _interpolation(fit: Fit) -> int:
+    """Linear; where the frame is an odd multiple of the result, the nearest pixel is the linear one, at 2/3 of the cost.
+
+    1080p to 640 wide is such a case: each sample falls on the centre of a pixel.
+    """
+    across, rest_x = divmod(fit.frame_width, fit.resized_width)
+    down, rest_y = divmod(fit.frame_height, fit.resized_height)
+    exact = not rest_x and not rest_y and across % 2 and down % 2
+    return int(cv2.INTER_NEAREST_EXACT if exact else cv2.INTER_LINEAR)
 
 
 def network_inputs(detector: DetectorSpec, declared: Sequence[TensorSpec], images: np.ndarray) -> Dict[str, np.ndarray]:

@@ -1,0 +1,252 @@
+"""The whole path by its commands, in a project of a few pictures: real processes, a real supervisor, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.onnx_models import save_yolov8
+
+DEVICES = """
+devices:
+  local:
+    kind: local
+    detector: tiny
+    precision: {precision}
+    source: "scenes://?seed=3&width=320&height=192&fps=20&live=1"
+  broken:
+    kind: local
+    detector: tiny
+    precision: fp32
+    source: {missing}
+  xavier-nx:
+    kind: jetson
+    address: 192.0.2.1
+    detector: tiny
+    source: /data/street.mp4
+"""
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(5)
+    for index in range(count):
+        cv2.imwrite(str(folder / f"p{index}.png"), rng.integers(0, 255, (48, 64, 3), np.uint8))
+
+
+@pytest.fixture
+def project(tmp_path):
+    root = tmp_path / "project"
+    detector = root / "detectors" / "tiny"
+    detector.mkdir(parents=True)
+    save_yolov8(detector / "model.onnx")
+    (detector / "detector.yaml").write_text("labels: [car, person]\ncalibration: few\n")
+    few = root / "calib_sets" / "few"
+    write_pictures(few / "images", 6)
+    (few / "set.yaml").write_text("images: {folder: images}\n")
+    (root / "devices.yaml").write_text(DEVICES.format(precision="fp32", missing=root / "none.mp4"))
+    yield root
+    for device in ("local", "broken"):
+        edgekit(root, "stop", "--device", device)
+
+
+def edgekit(root, *arguments, timeout=120):
+    command = [sys.executable, "-m", "edgekit", "--project", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def answer(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def services(root, device="local"):
+    return answer(edgekit(root, "status", device, "--json"))[device]["services"]
+
+
+def wait_for(condition, limit_s=20.0):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+
+
+def test_deploy_starts_a_healthy_service_and_a_second_run_does_nothing(project):
+    """The command the kit is named for; and a second run must not restart cameras."""
+    first = answer(edgekit(project, "deploy", "--json"))
+    assert [step["action"] for step in first["steps"]] == ["build", "verify", "release", "start"]
+    assert first["changed"] is True
+    (running,) = services(project)
+    assert running["running"] and running["release_id"] == first["release_id"]
+    assert running["health"]["frames"] > 0
+    second = answer(edgekit(project, "deploy", "--json"))
+    assert (second["steps"], second["changed"], second["release_id"]) == ([], False, first["release_id"])
+    assert services(project)[0]["supervisor_pid"] == running["supervisor_pid"]
+    logs = answer(edgekit(project, "logs", "--json"))
+    assert any("fp32 engine" in line for line in logs["lines"])
+    assert edgekit(project, "status", "local", "--check").returncode == 0
+    assert answer(edgekit(project, "stop", "--json"))["stopped"] == ["tiny"]
+    assert edgekit(project, "status", "local", "--check").returncode == 8
+
+
+def test_a_dry_run_shows_the_plan_and_touches_nothing(project):
+    """Lost: a look before the leap."""
+    plan = answer(edgekit(project, "deploy", "--dry-run", "--json"))
+    assert [step["action"] for step in plan["steps"]] == ["build", "verify", "release", "start"]
+    device_root = project / ".edgekit" / "devices" / "local"
+    assert not list(device_root.glob("engines/*")) and not list(device_root.glob("current/*"))
+
+
+def test_int8_without_a_labelled_set_does_not_ship_by_itself(project):
+    """INT8 whose accuracy nobody measured is what breaks detectors in the field."""
+    text = DEVICES.format(precision="auto", missing=project / "none.mp4")
+    (project / "devices.yaml").write_text(text)
+    done = answer(edgekit(project, "deploy", "--json"))
+    assert done["precision"] == "fp32"
+    assert "accuracy was not measured" in done["decision"]
+    assert [item["precision"] for item in done["verifications"]] == ["fp32", "int8"]
+    pictures = list((project / ".edgekit" / "samples" / "local-tiny").iterdir())
+    assert len(pictures) == 6
+
+
+def test_a_release_that_sees_nothing_gives_way_to_the_one_before(project):
+    """Lost: the camera, after a typo in its source."""
+    good = answer(edgekit(project, "deploy", "--json"))
+    inventory = (project / "devices.yaml").read_text()
+    (project / "devices.yaml").write_text(inventory.replace("scenes://?seed=3&", "/nowhere/scenes?"))
+    bad = edgekit(project, "deploy", "--json")
+    assert bad.returncode == 8
+    error = json.loads(bad.stdout)["error"]
+    assert error["kind"] == "UnhealthyError"
+    assert f"release {good['release_id']} runs again" in error["what"]
+    assert "/nowhere/scenes" in error["why"]
+    wait_for(lambda: services(project)[0]["health"] is not None)
+    assert services(project)[0]["release_id"] == good["release_id"]
+
+
+def test_a_first_release_that_sees_nothing_is_stopped_and_explained(project):
+    """There is nothing to go back to; it must not restart for ever either."""
+    bad = edgekit(project, "deploy", "--device", "broken")
+    assert bad.returncode == 8
+    assert "none.mp4" in bad.stderr and "edgekit logs --device broken" in bad.stderr
+    assert not services(project, "broken")[0]["running"]
+
+
+def test_a_killed_service_comes_back_by_itself(project):
+    """What systemd does on a Jetson, the supervisor does here."""
+    answer(edgekit(project, "deploy", "--json"))
+    pid = services(project)[0]["health"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: services(project)[0]["restarts"] == 1 and services(project)[0]["health"]["pid"] != pid)
+
+
+def test_a_killed_supervisor_leaves_no_orphan_and_deploy_mends_it(project):
+    """Lost: two services on one camera."""
+    answer(edgekit(project, "deploy", "--json"))
+    before = services(project)[0]
+    os.kill(before["supervisor_pid"], signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{before['health']['pid']}").exists())
+    assert not services(project)[0]["running"]
+    again = answer(edgekit(project, "deploy", "--json"))
+    assert [step["reason"] for step in again["steps"]] == ["it is not running"]
+    assert services(project)[0]["running"]
+
+
+def test_bench_measures_the_deployed_engine_and_restarts_the_service(project):
+    """A running service would share the cores; forgotten in the stopped state it would be an outage."""
+    answer(edgekit(project, "deploy", "--json"))
+    done = edgekit(project, "bench", "--fps", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    assert "FPS" in done.stdout and "not 1000 / inference ms" in done.stdout
+    assert services(project)[0]["running"]
+    (result,) = (project / ".edgekit" / "results").glob("*.json")
+    stored = json.loads(result.read_text())
+    assert stored["engine"]["precision"] == "fp32" and stored["measurement"]["pipeline_rate"]["fps"] > 0
+    missed = edgekit(project, "bench", "--fps", "1000000", "--seconds", "1", "--json")
+    assert missed.returncode == 10
+    assert "TargetMissedError" in missed.stderr + missed.stdout
+    report = answer(edgekit(project, "report", "--json"))
+    assert Path(report["path"]).read_text().startswith("<!doctype html>")
+
+
+def test_bench_without_an_engine_says_what_to_type(project):
+    """Lost: the way on for someone who starts in the middle."""
+    done = edgekit(project, "bench", "--fps")
+    assert done.returncode == 2
+    assert "nothing is deployed" in done.stderr and "edgekit deploy --device local" in done.stderr
+
+
+def test_an_altered_engine_is_refused_and_built_again_on_request(project):
+    """A damaged plan must never be loaded; the message says which command mends it."""
+    built = answer(edgekit(project, "build", "--json"))
+    engine = Path(built["folder"]) / built["file_name"]
+    damaged = bytearray(engine.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    engine.write_bytes(damaged)
+    picture = project / "calib_sets" / "few" / "images" / "p0.png"
+    assert answer(edgekit(project, "build", "--force", "--json"))["engine_id"] == built["engine_id"]
+    assert edgekit(project, "detect", str(picture), "--json").returncode == 0
+
+
+def test_an_engine_of_another_device_is_refused(project):
+    """The folder of one machine copied to another: peers load it and crash."""
+    built = answer(edgekit(project, "build", "--json"))
+    manifest = Path(built["folder"]) / "engine.json"
+    manifest.write_text(manifest.read_text().replace(built["engine_key"], "orin-nano-8gb-sm87-trt8.5.2-l4t35.4.1"))
+    from edgekit.control.detectors import load_detector
+    from edgekit.control.project import open_project
+    from edgekit.errors import EngineMismatchError
+    from edgekit.runtime.engines import load_engine
+    from edgekit.runtime.probe import probe_device
+
+    detector = load_detector(open_project(project), "tiny")
+    with pytest.raises(EngineMismatchError, match="orin-nano-8gb") as refusal:
+        load_engine(built["folder"], detector.spec, probe_device())
+    assert refusal.value.hint == "edgekit build tiny --precision fp32"
+
+
+def test_a_jetson_is_refused_with_the_reason(project):
+    """Lost: an honest answer while SSH is not there yet."""
+    done = edgekit(project, "deploy", "--device", "xavier-nx")
+    assert done.returncode == 2
+    assert "local device only" in done.stderr and "--device local" in done.stderr
+
+
+def test_detect_writes_what_it_is_asked_to_write(project):
+    """Pictures, lines and counts of one run agree."""
+    images = project / "calib_sets" / "few" / "images"
+    out, lines = project / "out", project / "found.jsonl"
+    found = answer(
+        edgekit(project, "detect", str(images), "--images", str(out), "--jsonl", str(lines), "--confidence", "0.05", "--json")
+    )
+    assert found["frames"] == 6 == len(list(out.iterdir())) == len(lines.read_text().splitlines())
+    stored = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert found["detections"] == sum(len(line["detections"]) for line in stored)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_leaves_nothing_half_written(project, signal_number):
+    """Ctrl-C at any time: exit 130, no engine folder, no temporary one."""
+    command = [sys.executable, "-m", "edgekit", "--project", str(project), "build", "--precision", "int8"]
+    write_pictures(project / "calib_sets" / "many" / "images", 400)
+    (project / "calib_sets" / "many" / "set.yaml").write_text("images: {folder: images}\n")
+    process = subprocess.Popen([*command, "--calibration", "many"], stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("calibrating"):
+                process.send_signal(signal_number)
+                break
+        process.stderr.read()
+    assert process.returncode in (130, -signal.SIGTERM)
+    engines = project / ".edgekit" / "devices" / "local" / "engines"
+    wait_for(lambda: not [path for path in engines.glob("*") if path.is_dir()] + list(engines.glob(".*.part")))
