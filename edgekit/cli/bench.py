@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from edgekit.cli.console import table
-from edgekit.cli.options import DetectorOption, DeviceOption
+from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.bench import load_deployment, measure, paused, save_result, select_engines
 from edgekit.control.deploy import survey
+from edgekit.control.scenarios import load_scenario
 from edgekit.core.results import FPS_MEANS, BenchResult
 from edgekit.errors import TargetMissedError
 
@@ -41,11 +42,18 @@ def command(
         Literal["all", "fp32", "fp16", "int8"] | None,
         typer.Option("--precision", help="Which built engine. Default: the deployed one."),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", help="Default: 1080p pictures in memory, so no camera is the limit.")
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="NAME", help="bench/scenarios/NAME.yaml. Default: pipeline.")
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=3600, help="How long to measure each engine.")] = 12,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Pictures in one inference.")] = 1,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Instead of the scenario's: a path or URI as for detect.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=1, max=3600, help="Instead of the scenario's, for each engine.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="Pictures in one inference, instead of the scenario's.")
+    ] = None,
 ) -> None:
     """Measure built engines on a device: FPS through the whole pipeline, engine alone, latency of every stage.
 
@@ -59,14 +67,13 @@ def command(
     """
     entry = app.device(device)
     entry = dataclasses.replace(entry, detector=detector) if detector else entry
+    given = {"source": source and source_uri(source), "seconds": seconds, "batch": batch}
+    wanted = load_scenario(app.project, scenario).model_copy(update={k: v for k, v in given.items() if v is not None})
     with app.console.progress() as on_progress:
         facts = survey(app.project, entry, on_progress)
         engines = select_engines(facts, precision)
         with paused(facts.link, facts.service, on_progress):
-            results = [
-                measure(facts, engine, source=source, duration_s=seconds, batch=batch, on_progress=on_progress)
-                for engine in engines
-            ]
+            results = [measure(facts, engine, wanted, on_progress) for engine in engines]
     for result in results:
         save_result(app.project.results_dir, result)
     deployment = load_deployment(facts)

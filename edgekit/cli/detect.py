@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from edgekit.cli.console import facts
-from edgekit.cli.options import DetectorOption, DeviceOption
+from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.build import build, build_request, prepare_calibration
 from edgekit.control.detectors import load_detector, with_thresholds
@@ -51,7 +51,7 @@ def command(
         spec = with_thresholds(model.spec, confidence=confidence)
         sinks = _sinks(video, images, jsonl)
         engine_dir = f"{request.engines_dir}/{engine.engine_id}"
-        wanted = DetectRequest(engine_dir, spec, _absolute(source), sinks, frames, entry.threads)
+        wanted = DetectRequest(engine_dir, spec, source_uri(source), sinks, frames, entry.threads)
         answer = link.call("detect", wanted, DetectAnswer, on_progress)
     app.console.result(answer, facts(_rows(answer)))
     for skipped in answer.skipped:
@@ -61,11 +61,6 @@ def command(
 def _sinks(video: Path | None, images: Path | None, jsonl: Path | None) -> tuple[str, ...]:
     named = {"video": video, "images": images, "jsonl": jsonl}
     return tuple(f"{kind}:{path.absolute()}" for kind, path in named.items() if path is not None)
-
-
-def _absolute(source: str) -> str:
-    """The device's process may run elsewhere: a plain path is made absolute, a URI stays."""
-    return source if "://" in source else str(Path(source).absolute())
 
 
 def _rows(answer: DetectAnswer) -> list[tuple[str, object]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgekit.control.deploy import Deployment, Survey, deploy_record, wait_until_healthy
 from edgekit.control.link import Link, OnProgress
+from edgekit.control.scenarios import Scenario
 from edgekit.core.engine import EngineManifest
 from edgekit.core.requests import BenchAnswer, BenchRequest, ServiceRequest, ServiceState
 from edgekit.core.results import Accuracy, BenchResult
@@ -49,17 +50,15 @@ def select_engines(facts: Survey, wanted: str | None) -> tuple[EngineManifest, .
     return tuple(chosen)
 
 
-def measure(
-    facts: Survey, engine: EngineManifest, *, source: str | None, duration_s: float, batch: int, on_progress: OnProgress
-) -> BenchResult:
+def measure(facts: Survey, engine: EngineManifest, scenario: Scenario, on_progress: OnProgress) -> BenchResult:
     """Measure one engine. Its accuracy is the one found when it was verified, if it was."""
     engine_dir = str(Path(facts.link.root) / "engines" / engine.engine_id)
     request = BenchRequest(
         engine_dir,
         facts.detector.spec,
-        source=source or BenchRequest.source,
-        batch=batch,
-        duration_s=duration_s,
+        source=scenario.source,
+        batch=scenario.batch,
+        duration_s=scenario.seconds,
         threads=facts.device.threads,
     )
     answer = facts.link.call("bench", request, BenchAnswer, on_progress)

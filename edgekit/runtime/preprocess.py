@@ -90,7 +90,7 @@ class Preprocess:
 
 
 def _interpolation(fit: Fit) -> int:
-    """Linear; where the frame is an odd multiple of the result, the nearest pixel is the linear one, at 2/3 of the cost.
+    """Linear; where the frame is an odd multiple of the result, the nearest pixel is the same, at 2/3 of the cost.
 
     1080p to 640 wide is such a case: each sample falls on the centre of a pixel.
     """

@@ -226,7 +226,18 @@ def test_detect_writes_what_it_is_asked_to_write(project):
     images = project / "calib_sets" / "few" / "images"
     out, lines = project / "out", project / "found.jsonl"
     found = answer(
-        edgekit(project, "detect", str(images), "--images", str(out), "--jsonl", str(lines), "--confidence", "0.05", "--json")
+        edgekit(
+            project,
+            "detect",
+            str(images),
+            "--images",
+            str(out),
+            "--jsonl",
+            str(lines),
+            "--confidence",
+            "0.05",
+            "--json",
+        )
     )
     assert found["frames"] == 6 == len(list(out.iterdir())) == len(lines.read_text().splitlines())
     stored = [json.loads(line) for line in lines.read_text().splitlines()]

@@ -46,6 +46,15 @@ def test_tensor_equals_the_formula(spec: InputSpec, size) -> None:
     assert GEOMETRIES[spec.geometry](size[1], size[0], 160, 96) == fit
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4, 5])
+def test_whole_multiples_of_the_input_take_the_same_pixels(factor: int) -> None:
+    """The shortcut for odd factors (1080p to 640 wide) must be the linear resize to the last bit."""
+    spec, frame = InputSpec("images"), make_frame(160 * factor, 96 * factor)
+    preprocess = Preprocess(spec, 96, 160)
+    preprocess(frame)
+    np.testing.assert_allclose(preprocess.tensor[0], reference(frame, spec, 96, 160), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_given_buffer_is_written_in_full(spec: InputSpec) -> None:
     """A pooled tensor must not show the border of the frame that used it before."""
