@@ -15,7 +15,7 @@ _MOST_SHAPES = 64
 
 
 def add_glow(frame: np.ndarray, x_px: float, y_px: float, radius_px: float, colour: Tuple[float, ...]) -> None:
-    """Add a soft round light to frame (H, W, 3) uint8, in place."""
+    """Add a soft round light to frame (H, W, 3) uint8, in place. colour: up to 204, as the core is 1.23 times that."""
     radius = _radius(frame, radius_px)
     windows = _windows(frame, x_px, y_px, radius)
     if windows is not None:
@@ -60,7 +60,7 @@ class GlowSprites:
 
     def _made(self, radius: int, colour: Tuple[float, ...]) -> np.ndarray:
         shape = _shape(min(radius, self._LARGEST_EXACT_PX))
-        light: np.ndarray = np.multiply(shape[:, :, None], np.array(colour, np.float32)).astype(np.uint8)
+        light: np.ndarray = np.minimum(shape[:, :, None] * np.array(colour, np.float32), 255).astype(np.uint8)
         return light if len(light) == 2 * radius else cv2.resize(light, (2 * radius, 2 * radius))
 
 

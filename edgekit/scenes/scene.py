@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence
 
 import cv2
 import numpy as np
@@ -103,9 +103,9 @@ def paint_figures(frame: np.ndarray, figures: Sequence[Figure], view: View, look
 
 
 def _paint_faint(frame: np.ndarray, figure: Figure) -> None:
-    limit = (frame.shape[1], frame.shape[0]) * 2
-    left, top, right, bottom = np.clip(figure.box_xyxy + (-2, -2, 2, 2), 0, limit).astype(int).tolist()
-    # A pole is no part of the box, and reaches down to the ground: signs stand still and never fade.
+    # Only what moves fades, and there the box holds all that is painted.
+    low, high = np.floor(figure.box_xyxy[:2]) - 2, np.ceil(figure.box_xyxy[2:]) + 2
+    left, top, right, bottom = np.maximum(np.concatenate([low, high]), 0).astype(int).tolist()
     region = frame[top:bottom, left:right]
     before = region.copy()
     draw(frame, figure.shapes)
@@ -134,17 +134,19 @@ def truth_of(figures: Sequence[Figure], view: View) -> Detections:
 
 
 def _visible_shares(figures: Sequence[Figure], view: View) -> List[float]:
-    """For each thing, farthest first, how much of its hull is inside the picture and not painted over."""
+    """For each figure, farthest first, how much of its hull is in the picture and not painted over; clutter has 0."""
     scale = _MASK_WIDTH / view.width
     owners = np.zeros((int(np.ceil(view.height * scale)), _MASK_WIDTH), np.uint16)
-    windows: List[Tuple[slice, slice]] = []
     for index, figure in enumerate(figures):
-        hull = figure.hull
-        cv2.fillConvexPoly(owners, np.round(hull * 16).astype(np.int32), index + 1, cv2.LINE_8, 4)
-        low, high = hull.reshape(-1, 2).min(axis=0), hull.reshape(-1, 2).max(axis=0)
-        windows.append((_span(low[1], high[1]), _span(low[0], high[0])))
-    counts = [np.count_nonzero(owners[window] == index + 1) for index, window in enumerate(windows)]
-    return [min(1.0, count / max(_drawn_area(figure.hull), 1.0)) for count, figure in zip(counts, figures)]
+        cv2.fillConvexPoly(owners, np.round(figure.hull * 16).astype(np.int32), index + 1, cv2.LINE_8, 4)
+    shares = []
+    for index, figure in enumerate(figures):
+        count = 0
+        if figure.solid.class_id >= 0:
+            low, high = figure.hull.min(axis=(0, 1)).tolist(), figure.hull.max(axis=(0, 1)).tolist()
+            count = int(np.count_nonzero(owners[_span(low[1], high[1]), _span(low[0], high[0])] == index + 1))
+        shares.append(min(1.0, count / max(_drawn_area(figure.hull), 1.0)) if count else 0.0)
+    return shares
 
 
 def _drawn_area(hull: np.ndarray) -> float:
@@ -162,7 +164,7 @@ def _paint_shadow(frame: np.ndarray, solid: Solid, place: Placement, view: View,
     half_w, half_l = min(solid.half_width_m, 1.4) * 0.95, solid.half_length_m * 0.98
     base = [(-half_w, 0.0, -half_l), (half_w, 0.0, -half_l), (half_w, 0.0, half_l), (-half_w, 0.0, half_l)]
     ground = placed(np.array(base), place)
-    height_m = min(float(solid.points[:, 1].max()), 4.0)
+    height_m = min(solid.height_m, 4.0)
     thrown = ground + np.array([look.sun_x, 0.0, look.sun_z]) * height_m * 0.8
     hull = cv2.convexHull(view.project(np.concatenate([ground, thrown])).astype(np.float32))
     dark = look.shade(np.array([[62.0, 58.0, 56.0]]) * (1.3 - look.shadow), place.z_m)[0].tolist()

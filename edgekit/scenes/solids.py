@@ -52,6 +52,7 @@ class Solid:
     reach_m: np.ndarray  # (K, 1) how far paint goes beyond each of those points
     half_length_m: float
     half_width_m: float
+    height_m: float
 
 
 def solid_from_parts(class_id: int, parts: Sequence[Part], lamps: Sequence[Lamp] = ()) -> Solid:
@@ -75,6 +76,7 @@ def solid_from_parts(class_id: int, parts: Sequence[Part], lamps: Sequence[Lamp]
         reach_m=np.repeat([_reach_m(part) for part in parts if part.counted], counted_sizes)[:, None],
         half_length_m=float(np.abs(points[:, 2]).max()),
         half_width_m=float(np.abs(points[:, 0]).max()),
+        height_m=float(points[:, 1].max()),
     )
 
 

@@ -24,9 +24,10 @@ class View:
     def project(self, points_m: np.ndarray) -> np.ndarray:
         """Pixels (N, 2) float64, x then y, of points (N, 3) in metres; nearer than NEAREST_M counts as NEAREST_M."""
         scale = self.focal_px / np.maximum(points_m[:, 2], NEAREST_M)
-        x_px = self.centre_x_px + (points_m[:, 0] - self.camera_x_m) * scale
-        y_px = self.horizon_px - (points_m[:, 1] - self.camera_y_m) * scale
-        return np.stack([x_px, y_px], axis=1)
+        points_px = np.empty((len(points_m), 2))
+        points_px[:, 0] = self.centre_x_px + (points_m[:, 0] - self.camera_x_m) * scale
+        points_px[:, 1] = self.horizon_px - (points_m[:, 1] - self.camera_y_m) * scale
+        return points_px
 
     def row_distance_m(self, rows_px: np.ndarray) -> np.ndarray:
         """How far away the ground is at each picture row; rows at or above the horizon give a large number."""

@@ -2,72 +2,80 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
 
 from edgekit.scenes.look import Look
 
-_STATES = 4
 _SHIFTS = ((7, 131), (53, 17), (29, 263))  # one plane, moved, serves as independent grain for each colour
+_RAIN_STEP, _SNOW_STEP = 0.11, 0.009  # how far what falls comes in one tick, picture heights
 
 
 class Weather:
-    """Adds the look's weather to frames of one size; layers are cached and shifted, so a frame costs little."""
+    """Adds the look's weather to frames of one size; layers are cached and moved, so a frame costs little.
 
-    def __init__(self, rng: np.random.Generator, look: Look, width: int, height: int, states: int = _STATES) -> None:
-        self._look = look
-        self._size = (width, height)
-        self._falling = _falling_layers(rng, look, width, height, states)
-        self._noise = _noise_tiles(rng, look.noise, width, height, states)
+    margin_px is how much larger the noise is than the picture, so that each tick shows another part of it.
+    """
+
+    def __init__(self, rng: np.random.Generator, look: Look, width: int, height: int, margin_px: int = 0) -> None:
+        self._blur_px = max(3, round(look.blur_px * width / 640)) if look.blur_px else 0
+        self._margin_px = margin_px
+        self._step_px = int(height * (_RAIN_STEP if look.rain else _SNOW_STEP))
+        self._falling = _falling_layer(rng, look, width, height)
+        self._noise = _noise_tile(rng, look.noise, width + margin_px, height + margin_px)
         self._glare = _sun_glare(rng, look.glare, width, height) if look.glare else None
 
     def apply(self, frame: np.ndarray, tick: int) -> None:
-        """Change frame (H, W, 3) uint8 in place. tick picks the state of what falls and of the noise."""
-        if self._look.blur_px:
-            length = max(3, round(self._look.blur_px * self._size[0] / 640))
-            cv2.blur(frame, (length, max(1, length // 4)), dst=frame)
-        if self._falling:
-            cv2.add(frame, self._falling[tick % len(self._falling)], dst=frame)
+        """Change frame (H, W, 3) uint8 in place. tick, counted up, moves what falls and the noise."""
+        if self._blur_px:
+            cv2.blur(frame, (self._blur_px, max(1, self._blur_px // 4)), dst=frame)
+        if self._falling is not None:
+            _add_rolled(frame, self._falling, tick * self._step_px % len(frame))
         if self._glare is not None:
             cv2.add(frame, self._glare, dst=frame)
-        if self._noise:
-            plus, minus = self._noise[tick % len(self._noise)]
+        if self._noise is not None:
+            height, width = frame.shape[:2]
+            top, left = tick * 23 % (self._margin_px + 1), tick * 41 % (self._margin_px + 1)
+            plus, minus = (part[top : top + height, left : left + width] for part in self._noise)
             cv2.add(frame, plus, dst=frame)
             cv2.subtract(frame, minus, dst=frame)
 
 
-def _noise_tiles(
-    rng: np.random.Generator, deviation: float, width: int, height: int, states: int
-) -> List[Tuple[np.ndarray, np.ndarray]]:
-    """Pairs of what to add and what to take away. Grain has the size of a pixel of a 640-wide picture."""
-    tiles: List[Tuple[np.ndarray, np.ndarray]] = []
+def _add_rolled(frame: np.ndarray, layer: np.ndarray, down_px: int) -> None:
+    """Add a layer that came down by some rows; what leaves below comes in again above."""
+    kept = len(layer) - down_px
+    cv2.add(frame[down_px:], layer[:kept], dst=frame[down_px:])
+    if down_px:
+        cv2.add(frame[:down_px], layer[kept:], dst=frame[:down_px])
+
+
+def _noise_tile(
+    rng: np.random.Generator, deviation: float, width: int, height: int
+) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+    """What to add and what to take away, each (height, width, 3) uint8. Grain is a pixel of a 640-wide picture."""
     if not deviation:
-        return tiles
-    rows = -(-height * 640 // width)
-    for _ in range(states):
-        plane = rng.standard_normal((rows, 640), dtype=np.float32) * np.float32(deviation)
-        coloured = [plane * np.float32(0.8) + np.roll(plane, shift, axis=(0, 1)) * np.float32(0.6) for shift in _SHIFTS]
-        grain = np.stack(coloured, axis=2)
-        if width != 640:
-            grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_NEAREST)
-        grain = grain[:height]
-        tiles.append((np.clip(grain, 0, 255).astype(np.uint8), np.clip(-grain, 0, 255).astype(np.uint8)))
-    return tiles
+        return None
+    plane = rng.standard_normal((-(-height * 640 // width), 640), dtype=np.float32) * np.float32(deviation)
+    coloured = [plane * np.float32(0.8) + np.roll(plane, shift, axis=(0, 1)) * np.float32(0.6) for shift in _SHIFTS]
+    grain = np.stack(coloured, axis=2)
+    parts = np.clip(grain, 0, 255).astype(np.uint8), np.clip(-grain, 0, 255).astype(np.uint8)
+    if width != 640:
+        parts = tuple(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST) for part in parts)
+    return parts[0][:height], parts[1][:height]
 
 
-def _falling_layers(rng: np.random.Generator, look: Look, width: int, height: int, states: int) -> List[np.ndarray]:
-    layers = []
+def _falling_layer(rng: np.random.Generator, look: Look, width: int, height: int) -> Optional[np.ndarray]:
+    if not (look.rain or look.flakes):
+        return None
     scale = width / 640
-    for _ in range(states if look.rain or look.flakes else 0):
-        layer = np.zeros((height, width, 3), np.uint8)
-        for _ in range(int(260 * look.rain)):
-            _draw_streak(layer, rng, scale)
-        for _ in range(int(420 * look.flakes)):
-            _draw_flake(layer, rng, scale)
-        layers.append(layer)
-    return layers
+    layer = np.zeros((height, width, 3), np.uint8)
+    for _ in range(int(260 * look.rain)):
+        _draw_streak(layer, rng, scale)
+    for _ in range(int(420 * look.flakes)):
+        _draw_flake(layer, rng, scale)
+    return layer
 
 
 def _draw_streak(layer: np.ndarray, rng: np.random.Generator, scale: float) -> None:
