@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,10 +11,7 @@ from edgekit.cli.completion import complete_detectors
 from edgekit.cli.console import facts
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
-from edgekit.control.build import build, build_request, prepare_calibration
-from edgekit.control.detectors import load_detector
-from edgekit.control.link import connect
-from edgekit.core.device import DeviceProfile
+from edgekit.control.build import build, place_order
 from edgekit.core.engine import EngineManifest
 
 
@@ -41,28 +37,22 @@ def command(
         edgekit build roadscene --precision int8 --calibration roadscene-day
     """
     entry = app.device(device)
-    model = load_detector(app.project, detector or entry.detector)
-    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
     with app.console.progress() as on_progress:
-        profile = link.call("probe", {}, DeviceProfile)
-        pictures = (
-            prepare_calibration(app.project, model, calibration or entry.calibration, on_progress)
-            if precision == "int8"
-            else None
-        )
-        request = dataclasses.replace(build_request(model, profile, precision, link, pictures), force=force)
+        order = place_order(app.project, entry, precision, on_progress, detector=detector, calibration=calibration)
         if dry_run:
+            request = order.request
             plan = {"engine_id": request.engine_id, "engine_key": request.engine_key, "precision": precision}
             app.console.result(plan, facts(list(plan.items())))
             return
-        manifest = build(link, request, on_progress)
-    folder = Path(request.engines_dir) / manifest.engine_id
-    app.console.result({**dataclasses.asdict(manifest), "folder": str(folder)}, facts(_rows(manifest, folder)))
+        manifest = build(order.link, dataclasses.replace(order.request, force=force), on_progress)
+    app.console.result(
+        {**dataclasses.asdict(manifest), "folder": order.engine_dir}, facts(_rows(manifest, order.engine_dir))
+    )
     for warning in manifest.warnings:
         app.console.warn(warning)
 
 
-def _rows(manifest: EngineManifest, folder: Path) -> list[tuple[str, object]]:
+def _rows(manifest: EngineManifest, folder: str) -> list[tuple[str, object]]:
     return [
         ("engine", manifest.engine_id),
         ("for", manifest.engine_key),

@@ -10,10 +10,8 @@ import typer
 from edgekit.cli.console import facts
 from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
-from edgekit.control.build import build, build_request, prepare_calibration
-from edgekit.control.detectors import load_detector, with_thresholds
-from edgekit.control.link import connect
-from edgekit.core.device import DeviceProfile
+from edgekit.control.build import build, place_order
+from edgekit.control.detectors import with_thresholds
 from edgekit.core.requests import DetectAnswer, DetectRequest
 
 
@@ -39,20 +37,13 @@ def command(
         edgekit detect 'scenes://?seed=7&frames=60' --video demo.mp4
     """
     entry = app.device(device)
-    model = load_detector(app.project, detector or entry.detector)
-    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
     with app.console.progress() as on_progress:
-        profile = link.call("probe", {}, DeviceProfile)
-        pictures = (
-            prepare_calibration(app.project, model, entry.calibration, on_progress) if precision == "int8" else None
-        )
-        request = build_request(model, profile, precision, link, pictures)
-        engine = build(link, request, on_progress)
-        spec = with_thresholds(model.spec, confidence=confidence)
+        order = place_order(app.project, entry, precision, on_progress, detector=detector)
+        build(order.link, order.request, on_progress)
+        spec = with_thresholds(order.detector.spec, confidence=confidence)
         sinks = _sinks(video, images, jsonl)
-        engine_dir = f"{request.engines_dir}/{engine.engine_id}"
-        wanted = DetectRequest(engine_dir, spec, source_uri(source), sinks, frames, entry.threads)
-        answer = link.call("detect", wanted, DetectAnswer, on_progress)
+        wanted = DetectRequest(order.engine_dir, spec, source_uri(source), sinks, frames, entry.threads)
+        answer = order.link.call("detect", wanted, DetectAnswer, on_progress)
     app.console.result(answer, facts(_rows(answer)))
     for skipped in answer.skipped:
         app.console.warn(skipped)

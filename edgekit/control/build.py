@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
-from edgekit.control.detectors import Detector
-from edgekit.control.link import Link, OnProgress
+from edgekit.control.detectors import Detector, load_detector
+from edgekit.control.inventory import Device
+from edgekit.control.link import Link, OnProgress, connect
 from edgekit.control.project import Project
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
@@ -49,6 +50,39 @@ def build_request(
         calibration_dir=link.place(pictures.folder) if pictures else None,
         calibration_sha256=pictures.sha256 if pictures else None,
     )
+
+
+@dataclass(frozen=True)
+class Order:
+    """An engine that can be built: the device it is for, its detector, and the request."""
+
+    link: Link
+    detector: Detector
+    request: BuildRequest
+
+    @property
+    def engine_dir(self) -> str:
+        """Where the engine lies on the device once it is built."""
+        return f"{self.request.engines_dir}/{self.request.engine_id}"
+
+
+def place_order(
+    project: Project,
+    device: Device,
+    precision: str,
+    on_progress: OnProgress,
+    *,
+    detector: str | None = None,
+    calibration: str | None = None,
+) -> Order:
+    """Ask the device what it is and make the pictures ready. detector and calibration replace the device's own."""
+    model = load_detector(project, detector or device.detector)
+    link = connect(device.name, device.kind, project.device_root(device.name))
+    profile = link.call("probe", {}, DeviceProfile)
+    pictures = None
+    if precision == "int8":
+        pictures = prepare_calibration(project, model, calibration or device.calibration, on_progress)
+    return Order(link, model, build_request(model, profile, precision, link, pictures))
 
 
 def build(link: Link, request: BuildRequest, on_progress: OnProgress) -> EngineManifest:

@@ -14,7 +14,7 @@ from edgekit.core.engine import MANIFEST_NAME, EngineManifest
 from edgekit.core.wire import to_wire
 from edgekit.errors import BuildError, EdgekitError
 from edgekit.files import fsync_file, fsync_folder, write_json
-from edgekit.runtime.engines import check_digest, read_manifest
+from edgekit.runtime.engine_files import check_digest, read_manifest
 
 _LOCK_NAME = ".build.lock"
 _PART_SUFFIX = ".part"

@@ -1,8 +1,8 @@
-"""Opening an engine: checked against this device and its own digest before any byte of it is parsed."""
+"""Opening and building engines, whichever back end: checked against this device before any byte of them is parsed."""
 
 from __future__ import annotations
 
-import json
+import importlib
 from pathlib import Path
 from typing import Any, Dict, Mapping, Protocol
 
@@ -10,10 +10,13 @@ import numpy as np
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
-from edgekit.core.engine import MANIFEST_NAME, BuildRequest, EngineManifest, check_fits
-from edgekit.core.wire import from_wire
-from edgekit.errors import BuildError, EngineError
-from edgekit.files import sha256_file
+from edgekit.core.engine import BuildRequest, EngineManifest, check_fits
+from edgekit.errors import BuildError, DeviceError, EngineError
+from edgekit.runtime.engine_files import check_digest, read_manifest
+
+# Back end -> the module that runs its engines and the one that builds them; imported when first needed.
+_RUNNERS = {"onnxruntime": "edgekit.runtime.ort"}
+_BUILDERS = {"onnxruntime": "edgekit.runtime.ort_build"}
 
 
 class Engine(Protocol):
@@ -31,35 +34,6 @@ class Engine(Protocol):
         """Give back memory; the engine cannot be used afterwards."""
 
 
-def read_manifest(engine_dir: Path) -> EngineManifest:
-    """The manifest beside an engine. Raises EngineError if there is none, ConfigError if it is not valid."""
-    path = engine_dir / MANIFEST_NAME
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise EngineError(f"no engine in {engine_dir}: {MANIFEST_NAME} is missing", hint="edgekit build") from None
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read: {error}", hint="edgekit build --force") from None
-    return from_wire(EngineManifest, data, str(path))
-
-
-def check_digest(engine_dir: Path, manifest: EngineManifest) -> Path:
-    """The engine file's path, once its size and SHA-256 are those the manifest names. Raises EngineError if not."""
-    path = engine_dir / manifest.file_name
-    hint = f"edgekit build {manifest.detector} --precision {manifest.precision} --force"
-    if not path.is_file():
-        raise EngineError(f"{path} is missing", hint=hint)
-    if path.stat().st_size != manifest.file_bytes:
-        raise EngineError(
-            f"{path} holds {path.stat().st_size} bytes, its manifest says {manifest.file_bytes}",
-            why="the file was cut short or replaced",
-            hint=hint,
-        )
-    if sha256_file(path) != manifest.file_sha256:
-        raise EngineError(f"{path} does not match the digest in its manifest", why="the file was altered", hint=hint)
-    return path
-
-
 def load_engine(engine_dir: str, detector: DetectorSpec, profile: DeviceProfile, *, threads: int = 0) -> Engine:
     """Open the engine in a folder for a detector on this device.
 
@@ -69,7 +43,7 @@ def load_engine(engine_dir: str, detector: DetectorSpec, profile: DeviceProfile,
     manifest = read_manifest(folder)
     check_fits(manifest, profile.engine_key, model_sha256=detector.model_sha256)
     path = check_digest(folder, manifest)
-    return _backend(manifest.backend).load(path, manifest, threads)  # type: ignore[no-any-return]
+    return _module(_RUNNERS, manifest.backend).load(path, manifest, threads)  # type: ignore[no-any-return]
 
 
 def build_engine(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
@@ -80,14 +54,17 @@ def build_engine(request: BuildRequest, profile: DeviceProfile, on_progress: Any
             why="the device changed since it was probed",
             hint="run the same command again",
         )
-    return _backend(profile.backend).build(request, profile, on_progress)  # type: ignore[no-any-return]
+    return _module(_BUILDERS, profile.backend).build(request, profile, on_progress)  # type: ignore[no-any-return]
 
 
-def _backend(name: str) -> Any:
-    if name == "onnxruntime":
-        from edgekit.runtime import ort
-
-        return ort
-    raise EngineError(
-        f"no back end named {name!r}", why="this version of edgekit builds and runs engines with onnxruntime only"
-    )
+def _module(table: Mapping[str, str], backend: str) -> Any:
+    if backend not in table:
+        raise EngineError(
+            f"no back end named {backend!r}", why=f"this version of edgekit has {', '.join(sorted(table))}"
+        )
+    try:
+        return importlib.import_module(table[backend])
+    except ModuleNotFoundError as error:
+        # A device that only runs engines may lack what building needs, the package onnx.
+        missing = f"the Python package {error.name!r} is missing on this device"
+        raise DeviceError(missing, hint=f"pip install {error.name}") from None

@@ -8,10 +8,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 import numpy as np
 import onnxruntime
 
-from edgekit.core.device import DeviceProfile
-from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.engine import EngineManifest
 from edgekit.core.tensors import InputSize, TensorSpec
-from edgekit.errors import DeviceError, EngineError
+from edgekit.errors import EngineError
 from edgekit.runtime.limits import usable_cpus
 
 _PROVIDERS = ["CPUExecutionProvider"]
@@ -79,16 +78,6 @@ def load(path: Path, manifest: EngineManifest, threads: int) -> OrtEngine:
             f"{path} cannot be loaded", why=first_line(error), hint=f"edgekit build {manifest.detector} --force"
         ) from error
     return OrtEngine(session, manifest)
-
-
-def build(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
-    """Build the engine asked for, or find it finished; see ort_build.build."""
-    try:
-        # Only building needs the package onnx; a device that runs engines may lack it.
-        from edgekit.runtime import ort_build
-    except ImportError as error:
-        raise DeviceError("this device cannot build engines", why=str(error), hint="pip install onnx") from None
-    return ort_build.build(request, profile, on_progress)
 
 
 def open_session(

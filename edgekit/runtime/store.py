@@ -21,7 +21,7 @@ from edgekit.core.release import RELEASE_NAME, ReleaseFile, ReleaseManifest
 from edgekit.core.wire import from_wire
 from edgekit.errors import DeployError, EdgekitError
 from edgekit.files import fsync_folder, sha256_file
-from edgekit.runtime.engines import read_manifest
+from edgekit.runtime.engine_files import read_manifest
 
 
 class Store:
