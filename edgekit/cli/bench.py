@@ -10,9 +10,10 @@ import typer
 from edgekit.cli.console import table
 from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
-from edgekit.control.bench import load_deployment, measure, paused, save_result, select_engines
-from edgekit.control.deploy import survey
+from edgekit.control.bench import measure, paused, save_result, select_engines
+from edgekit.control.deploy import load_deployment
 from edgekit.control.scenarios import load_scenario
+from edgekit.control.visit import visit
 from edgekit.core.results import FPS_MEANS, BenchResult
 from edgekit.errors import TargetMissedError
 
@@ -70,13 +71,13 @@ def command(
     given = {"source": source and source_uri(source), "seconds": seconds, "batch": batch}
     wanted = load_scenario(app.project, scenario).model_copy(update={k: v for k, v in given.items() if v is not None})
     with app.console.progress() as on_progress:
-        facts = survey(app.project, entry, on_progress)
-        engines = select_engines(facts, precision)
-        with paused(facts.link, facts.service, on_progress):
-            results = [measure(facts, engine, wanted, on_progress) for engine in engines]
+        seen = visit(app.project, entry, on_progress)
+        engines = select_engines(seen, precision)
+        with paused(seen.link, seen.service, on_progress):
+            results = [measure(seen, engine, wanted, on_progress) for engine in engines]
     for result in results:
         save_result(app.project.results_dir, result)
-    deployment = load_deployment(facts)
+    deployment = load_deployment(app.project, entry.name)
     shipped_id = deployment.engine_id if deployment else ""
     shipped = next((item for item in results if item.engine.engine_id == shipped_id), results[-1])
     human = [table(("precision", *_FIGURES), [_row(item) for item in results], right=_FIGURES)]

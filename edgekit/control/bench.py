@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -10,69 +9,64 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgekit.control.deploy import Deployment, Survey, deploy_record, wait_until_healthy
+from edgekit.control.deploy import load_deployment
 from edgekit.control.link import Link, OnProgress
 from edgekit.control.scenarios import Scenario
-from edgekit.core.engine import EngineManifest
-from edgekit.core.requests import BenchAnswer, BenchRequest, ServiceRequest, ServiceState
+from edgekit.control.services import start, stop, wait_until_healthy
+from edgekit.control.visit import Visit
+from edgekit.core.engine import PRECISIONS, EngineManifest
+from edgekit.core.requests import BenchAnswer, BenchRequest, ServiceState
 from edgekit.core.results import Accuracy, BenchResult
-from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import EdgekitError, NotFoundError
+from edgekit.core.wire import to_wire
+from edgekit.errors import NotFoundError
 from edgekit.files import write_json
 
 
-def load_deployment(facts: Survey) -> Deployment | None:
-    """The record of the last deployment to this device, None if there is none."""
-    try:
-        text = deploy_record(facts.project, facts.device.name).read_text("utf-8")
-        return from_wire(Deployment, json.loads(text), "deploy.json")
-    except (OSError, ValueError, EdgekitError):
-        return None
-
-
-def select_engines(facts: Survey, wanted: str | None) -> tuple[EngineManifest, ...]:
-    """The engines to measure: the deployed one, one precision, or "all" that are built, baseline first.
+def select_engines(seen: Visit, wanted: str | None) -> tuple[EngineManifest, ...]:
+    """The engines to measure: the deployed one, the newest of one precision, or the newest of "all", baseline first.
 
     Raises NotFoundError if there is none.
     """
-    built = [engine for request in facts.requests if (engine := facts.engine(request.engine_id))]
-    release = facts.service.release if facts.service else None
+    release = seen.service.release if seen.service else None
+    newest = {engine.precision: engine for engine in seen.engines}
     if wanted is None:
-        chosen = [engine for engine in built if release and engine.engine_id == release.engine_id]
+        deployed = seen.engine(release.engine_id) if release else None
+        chosen = [deployed] if deployed else []
     else:
-        chosen = [engine for engine in built if wanted in ("all", engine.precision)]
+        chosen = [newest[name] for name in PRECISIONS if name in newest and wanted in ("all", name)]
     if not chosen:
-        what = "nothing is deployed" if wanted is None else f"no {wanted} engine is built"
+        what = (
+            "nothing is deployed" if wanted is None else f"no {'' if wanted == 'all' else wanted + ' '}engine is built"
+        )
         raise NotFoundError(
-            f"{what} for {facts.detector.spec.name} on {facts.device.name}",
-            hint=f"edgekit deploy --device {facts.device.name}",
+            f"{what} for {seen.detector.spec.name} on {seen.device.name}",
+            hint=f"edgekit deploy --device {seen.device.name}",
         )
     return tuple(chosen)
 
 
-def measure(facts: Survey, engine: EngineManifest, scenario: Scenario, on_progress: OnProgress) -> BenchResult:
+def measure(seen: Visit, engine: EngineManifest, scenario: Scenario, on_progress: OnProgress) -> BenchResult:
     """Measure one engine. Its accuracy is the one found when it was verified, if it was."""
-    engine_dir = str(Path(facts.link.root) / "engines" / engine.engine_id)
     request = BenchRequest(
-        engine_dir,
-        facts.detector.spec,
+        seen.engine_dir(engine.engine_id),
+        seen.detector.spec,
         source=scenario.source,
         batch=scenario.batch,
         duration_s=scenario.seconds,
-        threads=facts.device.threads,
+        threads=seen.device.threads,
     )
-    answer = facts.link.call("bench", request, BenchAnswer, on_progress)
+    answer = seen.link.call("bench", request, BenchAnswer, on_progress)
     now = datetime.now(timezone.utc)
     return BenchResult(
         result_id=f"{now:%Y%m%dT%H%M%S}-{engine.precision}-{secrets.token_hex(3)}",
         created_utc=now.isoformat(timespec="seconds"),
-        device=facts.device.name,
-        profile=facts.profile,
+        device=seen.device.name,
+        profile=seen.profile,
         engine=engine,
         conditions=answer.conditions,
         measurement=answer.measurement,
-        accuracy=_accuracy(facts, engine),
-        git_commit=_git_commit(facts.project.root),
+        accuracy=_accuracy(seen, engine),
+        git_commit=_git_commit(seen.project.root),
     )
 
 
@@ -90,19 +84,18 @@ def paused(link: Link, service: ServiceState | None, on_progress: OnProgress) ->
         yield False
         return
     on_progress("stop the service for the measurement", 0, 0)
-    link.call("stop", ServiceRequest(link.root, service.service), ServiceState)
+    stop(link, service.service)
     try:
         yield True
     finally:
-        link.call("start", ServiceRequest(link.root, service.service), ServiceState)
+        start(link, service.service)
         wait_until_healthy(link, service.service, service.release_id, on_progress)
 
 
-def _accuracy(facts: Survey, engine: EngineManifest) -> Accuracy | None:
-    from edgekit.control.verify import load_record
-
-    record = load_record(facts.record(engine.engine_id))
-    return record.accuracy if record else None
+def _accuracy(seen: Visit, engine: EngineManifest) -> Accuracy | None:
+    deployment = load_deployment(seen.project, seen.device.name)
+    checked = deployment.verifications if deployment else ()
+    return next((item.accuracy for item in checked if item.engine_id == engine.engine_id), None)
 
 
 def _git_commit(folder: Path) -> str | None:

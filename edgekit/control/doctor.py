@@ -40,7 +40,7 @@ _MODULES = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "faster_coco_eval": ("faster-coco-eval",),
     "jinja2": ("jinja2",),
-    "matplotlib": ("matplotlib",),
+    "PIL": ("pillow",),
 }
 
 

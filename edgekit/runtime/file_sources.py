@@ -64,7 +64,7 @@ class VideoSource(Source):
             raise SourceError(
                 f"{path} cannot be opened as a video",
                 why="it is damaged or cut short, or OpenCV here has no decoder for it",
-                hint=f"try: ffmpeg -i {path} -c:v libx264 out.mp4",
+                hint=f"ffmpeg -i {path} -c:v libx264 out.mp4",
             )
         self.fps = self._property(cv2.CAP_PROP_FPS)
         width, height = self._property(cv2.CAP_PROP_FRAME_WIDTH), self._property(cv2.CAP_PROP_FRAME_HEIGHT)

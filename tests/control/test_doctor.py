@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
+from importlib import metadata
 
 import pytest
 
@@ -154,3 +156,9 @@ def test_a_clock_from_before_the_installation_is_wrong():
     """A Jetson without a battery starts in 1970; its results would sort before all others."""
     assert check_clock(0.0, 1.7e9).severity == "warning"
     assert check_clock(1.7e9 + 1, 1.7e9).severity == "ok"
+
+
+def test_the_packages_looked_for_are_those_that_edgekit_asks_for():
+    """A package that edgekit dropped must not be missed by doctor on every new machine."""
+    asked = {re.split(r"[<>=; ]", entry)[0] for entry in metadata.requires("edgekit") if "training" not in entry}
+    assert {names[0] for names in doctor._MODULES.values()} <= asked

@@ -1,0 +1,58 @@
+"""A visit to a device: what it is, and which engines and services are on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.control.detectors import Detector, load_detector
+from edgekit.control.inventory import Device
+from edgekit.control.link import Link, OnProgress, connect
+from edgekit.control.project import Project
+from edgekit.core.device import DeviceProfile
+from edgekit.core.engine import EngineManifest
+from edgekit.core.requests import ServiceState, StateAnswer, StateRequest
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a device said of itself, and the detector it is to run."""
+
+    project: Project
+    device: Device
+    detector: Detector
+    link: Link
+    profile: DeviceProfile
+    state: StateAnswer
+
+    @property
+    def service(self) -> ServiceState | None:
+        """The device's service of this entry, None if it was never deployed."""
+        return next((item for item in self.state.services if item.service == self.device.service), None)
+
+    @property
+    def engines(self) -> tuple[EngineManifest, ...]:
+        """The engines there that fit this device and this model, oldest first."""
+        fitting = (
+            engine
+            for engine in self.state.engines
+            if engine.engine_key == self.profile.engine_key and engine.model_sha256 == self.detector.spec.model_sha256
+        )
+        return tuple(sorted(fitting, key=lambda engine: engine.created_utc))
+
+    def engine(self, engine_id: str) -> EngineManifest | None:
+        """One of `engines` by its id."""
+        return next((item for item in self.engines if item.engine_id == engine_id), None)
+
+    def engine_dir(self, engine_id: str) -> str:
+        """Where an engine lies on the device."""
+        return f"{self.link.root}/engines/{engine_id}"
+
+
+def visit(project: Project, device: Device, on_progress: OnProgress) -> Visit:
+    """Ask a device. Raises what is wrong with the detector, or why the device cannot be reached."""
+    link = connect(device.name, device.kind, project.device_root(device.name))
+    detector = load_detector(project, device.detector)
+    on_progress("probe the device", 0, 0)
+    profile = link.call("probe", {}, DeviceProfile)
+    state = link.call("state", StateRequest(link.root), StateAnswer)
+    return Visit(project, device, detector, link, profile, state)
