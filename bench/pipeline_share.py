@@ -33,7 +33,7 @@ GOAL = 0.95
 
 
 def main() -> int:
-    """Measure, print, and write bench/results/pipeline_share-DATE.{json,md} if asked to."""
+    """Measure, print, and write bench/results/pipeline_share-PRECISION-DATE.{json,md} if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_arguments(parser)
     parser.add_argument("--precision", default="fp32", choices=["fp32", "int8"])
@@ -53,7 +53,7 @@ def main() -> int:
         request = BenchRequest(str(engine), detector, duration_s=arguments.duration, threads=arguments.threads)
         answers = [measure(request, Path(folder)) for _ in range(arguments.repeat)]
     result = summarise(answers) | {"model": arguments.model.name, "precision": arguments.precision} | machine()
-    save_result("pipeline_share", result, render(result), arguments)
+    save_result(f"pipeline_share-{arguments.precision}", result, render(result), arguments)
     return 0
 
 
