@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Protocol, TypeVar
@@ -100,8 +101,9 @@ def _converse(process: subprocess.Popen[bytes], verb: str, request: Any, answer:
     tail: deque[str] = deque(maxlen=20)
     reader = Thread(target=_keep_tail, args=(process.stderr, tail), daemon=True)
     reader.start()
-    process.stdin.write(json.dumps(request).encode())
-    process.stdin.close()
+    with suppress(BrokenPipeError):  # it died at once; its exit code and last words tell why
+        process.stdin.write(json.dumps(request).encode())
+        process.stdin.close()
     last = _read_events(process.stdout, on_progress)
     code = process.wait()
     reader.join(2.0)

@@ -1,0 +1,93 @@
+"""The way to a device: answers, errors and progress come through; what breaks off is explained."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edgekit.control.link import LocalLink, _broken_off, _read_events, connect
+from edgekit.core.device import DeviceProfile
+from edgekit.core.requests import ServiceRequest, ServiceState, StateAnswer, StateRequest
+from edgekit.errors import ConfigError, DeployError, DeviceError, UsageError
+
+
+@pytest.fixture
+def link(tmp_path):
+    return LocalLink("local", tmp_path / "device")
+
+
+def test_a_verb_answers_with_its_dataclass(link):
+    """The whole protocol once, through a real process."""
+    profile = link.call("probe", {}, DeviceProfile)
+    assert profile.backend == "onnxruntime" and profile.engine_key.endswith(f"-ort{profile.backend_version}")
+    assert link.call("state", StateRequest(link.root), StateAnswer) == StateAnswer((), ())
+
+
+def test_an_error_on_the_device_is_the_same_error_here(link):
+    """Lost: exit codes and hints, which would all become "remote command failed"."""
+    with pytest.raises(DeployError, match="no release of street") as told:
+        link.call("start", ServiceRequest(link.root, "street"), ServiceState)
+    assert told.value.hint == "edgekit deploy"
+    with pytest.raises(UsageError, match="unknown request"):
+        link.call("nonsense", {}, StateAnswer)
+    with pytest.raises(ConfigError, match="request"):
+        link.call("state", {"rot": "/"}, StateAnswer)
+
+
+def test_progress_passes_and_what_libraries_print_does_not_disturb():
+    """OpenCV and ONNX Runtime print to standard output when they please."""
+    seen = []
+    stream = io.BytesIO(
+        b'[ WARN:0] global cap.cpp\n{"event": "progress", "what": "calibrating", "done": 3, "total": 9}\n'
+        b'"text"\n{"event": "result", "result": 7}\n'
+    )
+    assert _read_events(stream, lambda *event: seen.append(event)) == {"event": "result", "result": 7}
+    assert seen == [("calibrating", 3, 9)]
+
+
+@pytest.mark.parametrize("code, expected", [(-9, "ran out of memory"), (137, "ran out of memory"), (3, "last words")])
+def test_a_command_that_breaks_off_is_explained(code, expected):
+    """A build killed for memory on an 8 GB board is the commonest failure there is."""
+    error = _broken_off("build", code, ["first", "last words"])
+    assert isinstance(error, DeviceError)
+    assert expected in error.why
+
+
+def test_a_killed_verb_is_an_error_and_leaves_no_process(link, monkeypatch):
+    started = []
+    real = subprocess.Popen
+
+    def remember(*arguments, **options):
+        process = real(*arguments, **options)
+        started.append(process)
+        threading.Thread(target=lambda: (time.sleep(0.05), os.kill(process.pid, signal.SIGKILL))).start()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", remember)
+    with pytest.raises(DeviceError, match="killed on the device"):
+        link.call("state", StateRequest(link.root), StateAnswer)
+    assert started[0].poll() is not None
+
+
+def test_files_arrive_whole_or_not_at_all(link, tmp_path):
+    source = tmp_path / "model.onnx"
+    source.write_bytes(os.urandom(100_000))
+    target = tmp_path / "device" / "incoming" / "x"
+    link.send(source, str(target))
+    assert target.read_bytes() == source.read_bytes()
+    with pytest.raises(OSError, match="No such file"):
+        link.send(tmp_path / "none", str(target))
+    assert target.read_bytes() == source.read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == ["x"]
+
+
+def test_a_jetson_cannot_be_reached_yet_and_that_is_said():
+    with pytest.raises(UsageError, match="local device only"):
+        connect("xavier-nx", "jetson", Path("/nowhere"))
