@@ -25,7 +25,7 @@ class Metric:
     key: str
     unit: str
     digits: int
-    higher_is_better: bool
+    higher_is_better: bool | None  # None: neither is; a fact to know
     equal_below_pct: float
     read: Callable[[BenchResult], float | None]
     rate: Callable[[BenchResult], Rate] | None = None
@@ -100,7 +100,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("cpu_utilisation", "%", 0, False, 2.0, lambda r: r.measurement.cpu_utilisation_pct),
     Metric("power_mean", "W", 1, False, 2.0, lambda r: r.measurement.power_mean_w),
     Metric("engine_size", "MiB", 2, False, 0.1, lambda r: r.engine.file_bytes / _MIB),
-    Metric("build_time", "s", 1, False, 5.0, lambda r: r.engine.build_s),
+    Metric("build_time", "s", 1, None, 5.0, lambda r: r.engine.build_s),
     Metric("load_time", "s", 2, False, 5.0, lambda r: r.measurement.engine_load_s),
 )
 
@@ -179,7 +179,7 @@ def change_between(metric: Metric, before: float | None, after: float | None, *,
     pct = 100 * (after - before) / before
     if overlap:
         return Change(pct, "unclear")
-    if abs(pct) <= metric.equal_below_pct:
+    if abs(pct) <= metric.equal_below_pct or metric.higher_is_better is None:
         return Change(pct, "same")
     return Change(pct, "better" if (pct > 0) == metric.higher_is_better else "worse")
 

@@ -30,7 +30,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "accuracy_on": ("mAP50-95 on {images} pictures of {dataset}", "mAP50-95，{dataset} 共 {images} 张图"),
     "kept": ("{pct} % of {precision} kept", "保持 {precision} 的 {pct} %"),
     "frame_latency": ("Frame latency", "单帧延迟"),
-    "frame_latency_means": ("median, capture to detections; p95 {p95}", "中位数，从采集到检出；p95 {p95}"),
+    "frame_latency_means": ("median, queueing included; p95 {p95}", "中位数，含排队等待；p95 {p95}"),
     "shipped": ("Shipped", "已部署"),
     "shipped_precision": ("Shipped precision", "部署精度"),
     "not_shipped": ("nothing deployed yet", "尚未部署"),
@@ -144,9 +144,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     ),
     "word_latency": (
         "Frame latency, p50, p95, p99|The age of a frame when its detections are ready; 50, 95 and 99 of 100 frames "
-        "are at most that old. p99 needs 100 frames.",
+        "are at most that old. p99 needs 100 frames. Pictures from memory or files fill the pipeline, so that each "
+        "frame waits behind a few others; a camera hands over only its latest frame.",
         "单帧延迟，p50、p95、p99|检测结果就绪时该帧的时长；100 帧中分别有 50、95、99 帧不超过该值。"
-        "p99 至少需要 100 帧。",
+        "p99 至少需要 100 帧。来自内存或文件的图片会填满流水线，每帧都要排队；摄像头只交出最新的一帧。",
     ),
     "word_map": (
         "mAP50-95, mAP50|COCO average precision, 0 to 1: how many objects are found and how well boxes fit, over "
