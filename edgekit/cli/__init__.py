@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 INSTALL_HINT = 'pip install "edgekit[host,local]"'
@@ -9,6 +10,8 @@ INSTALL_HINT = 'pip install "edgekit[host,local]"'
 
 def main() -> None:
     """What `edgekit` runs. A bare wheel without the host's packages gets one line that mends it."""
+    # Told to end, by whoever: clean up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from edgekit.cli.app import app
     except ModuleNotFoundError as error:

@@ -32,17 +32,22 @@ _GIVE_UP_AFTER_RESTARTS = 2
 def put_in_service(link: Link, release: Release, on_progress: OnProgress) -> None:
     """Send, activate and start a release, and wait for its first good frames.
 
-    Raises UnhealthyError if there are none; the release before, if there was one, runs again then.
+    Whatever goes wrong, Ctrl-C included, the release before runs again, if there was one. Raises UnhealthyError if no
+    good frame came.
     """
     service = release.manifest.service
     _send_missing(link, release, on_progress)
-    stop(link, service)
     answer = link.call("activate", ActivateRequest(link.root, release.manifest), ActivateAnswer, on_progress)
     try:
+        stop(link, service)
         start(link, service)
         wait_until_healthy(link, service, answer.release_id, on_progress)
     except UnhealthyError as error:
-        raise _gone_back(link, service, answer, error) from None
+        outcome = _go_back(link, service, answer)
+        raise UnhealthyError(f"{error.what}; {outcome}", why=error.why, hint=error.hint) from None
+    except BaseException:
+        _go_back(link, service, answer)
+        raise
 
 
 def start(link: Link, service: str) -> ServiceState:
@@ -91,12 +96,12 @@ def _send_missing(link: Link, release: Release, on_progress: OnProgress) -> None
             link.send(path, f"{missing.incoming_dir}/{sha256}")
 
 
-def _gone_back(link: Link, service: str, answer: ActivateAnswer, error: UnhealthyError) -> UnhealthyError:
-    """Return to the release before, if there was one, and say so."""
+def _go_back(link: Link, service: str, answer: ActivateAnswer) -> str:
+    """Return to the release before, if there was another; what was done, for the message."""
     stop(link, service)
-    if not answer.changed or not answer.previous_release_id:
-        return UnhealthyError(f"{error.what}; it was stopped", why=error.why, hint=error.hint)
-    link.call("switch", SwitchRequest(link.root, service, answer.previous_release_id), ActivateAnswer)
+    previous = answer.previous_release_id
+    if not answer.changed or not previous:
+        return "it was stopped"
+    link.call("switch", SwitchRequest(link.root, service, previous), ActivateAnswer)
     start(link, service)
-    previous = f"release {answer.previous_release_id} runs again"
-    return UnhealthyError(f"{error.what}; {previous}", why=error.why, hint=error.hint)
+    return f"release {previous} runs again"
