@@ -12,7 +12,7 @@ from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
 from edgekit.control.link import Link, OnProgress, work_folder
 from edgekit.control.project import Project
-from edgekit.control.reference import reference_outputs, worst_golden_distance
+from edgekit.control.reference import gives_finished_detections, golden_distance_to, reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
@@ -97,8 +97,8 @@ def _golden(
     request = GoldenRequest(_engine_dir(link, engine), detector.spec, link.place(pictures), str(out))
     link.call("golden", request, GoldenAnswer, on_progress)
     expected = reference_outputs(detector.model_path, detector.spec, sorted(pictures.iterdir()))
-    distance = worst_golden_distance(expected, out)
-    limit = golden_limit(engine.precision)
+    distance = golden_distance_to(detector.spec, expected, out)
+    limit = golden_limit(engine.precision, finished=gives_finished_detections(detector.spec))
     if distance > limit:
         raise VerifyError(
             f"the {engine.precision.upper()} engine does not answer as the model does: "

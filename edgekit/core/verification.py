@@ -7,6 +7,7 @@ from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
 
+from edgekit.core.detections import Detections
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
 from edgekit.errors import VerifyError
@@ -14,9 +15,12 @@ from edgekit.errors import VerifyError
 # INT8 ships only if it keeps this share of the baseline's mAP50-95.
 KEPT_SHARE_MIN = 0.985
 
-# How far an engine's raw outputs may lie from the model's on golden frames: 1 - cosine similarity of the flattened
-# tensors. INT8's limit only catches a broken engine; whether INT8 is good enough is decided by mAP.
-_GOLDEN_LIMITS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.05}
+# How far an engine's answers may lie from the model's on golden frames. INT8's limits only catch a broken engine;
+# whether INT8 is good enough is decided by mAP. Raw outputs: 1 - cosine similarity of the flattened tensors. Finished
+# detections: 1 - F1, because their rows are sorted by score and change places for a rounding error.
+_RAW_LIMITS = {"fp32": 1e-4, "fp16": 1e-3, "int8": 0.05}
+_FINISHED_LIMITS = {"fp32": 0.02, "fp16": 0.05, "int8": 0.5}
+_SAME_OBJECT_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Verification:
     engine_id: str
     precision: str
     golden_frames: int
-    golden_distance: float  # largest 1 - cosine over outputs and frames
+    golden_distance: float  # see golden_limit
     accuracy: Optional[Accuracy]
     inference: LatencySummary
     schema: int = 1
@@ -41,9 +45,38 @@ class Decision:
     decision: str
 
 
-def golden_limit(precision: str) -> float:
-    """The largest golden distance allowed at a precision."""
-    return _GOLDEN_LIMITS[precision]
+def golden_limit(precision: str, *, finished: bool) -> float:
+    """The largest golden distance allowed at a precision, of raw outputs or of finished detections."""
+    return (_FINISHED_LIMITS if finished else _RAW_LIMITS)[precision]
+
+
+def finished_distance(expected: Sequence[Detections], actual: Sequence[Detections]) -> float:
+    """1 - F1 of the detections of all frames together: an object is the same if class and place (IoU 0.5) are.
+
+    0.0 where neither side finds anything.
+    """
+    total = sum(len(one) + len(two) for one, two in zip(expected, actual))
+    matched = sum(_count_matches(one, two) for one, two in zip(expected, actual))
+    return 1.0 - 2 * matched / total if total else 0.0
+
+
+def _count_matches(expected: Detections, actual: Detections) -> int:
+    """Pairs of one class with IoU of at least 0.5, each box in at most one pair, surest expected box first."""
+    free = np.ones(len(actual), bool)
+    matched = 0
+    for box, class_id in zip(expected.boxes_xyxy, expected.class_ids):
+        ious = _ious(box, actual.boxes_xyxy) * (free & (actual.class_ids == class_id))
+        if len(ious) and ious.max() >= _SAME_OBJECT_IOU:
+            free[ious.argmax()] = False
+            matched += 1
+    return matched
+
+
+def _ious(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.prod(np.maximum(sides, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - shared
+    return np.asarray(shared / np.maximum(areas, 1e-9))
 
 
 def golden_distance(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> float:

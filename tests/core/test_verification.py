@@ -7,9 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 
+from edgekit.core.detections import Detections
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import summarise_latency
-from edgekit.core.verification import Verification, choose, golden_distance, golden_limit, int8_refusal
+from edgekit.core.verification import (
+    Verification,
+    choose,
+    finished_distance,
+    golden_distance,
+    golden_limit,
+    int8_refusal,
+)
 from edgekit.errors import VerifyError
 
 
@@ -85,10 +93,45 @@ def test_a_broken_engine_is_far_from_the_model(fault):
         actual["output0"] = actual["output0"][:, :-1]
     else:
         rng.shuffle(actual["output0"].reshape(-1))
-    assert golden_distance(expected, actual) > golden_limit("int8")
+    assert golden_distance(expected, actual) > golden_limit("int8", finished=False)
 
 
 def test_a_verification_is_a_value():
     """Lost: records that change under the reader."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         FP32.precision = "int8"
+
+
+def seen(*rows):
+    """Detections from (class id, left, top, right, bottom), surest first."""
+    boxes = np.array([row[1:] for row in rows], np.float32).reshape(-1, 4)
+    return Detections(
+        boxes, np.linspace(0.9, 0.5, len(rows), dtype=np.float32), np.array([r[0] for r in rows], np.int32)
+    )
+
+
+CAR, BUS, MAN = (0, 0, 0, 20, 10), (1, 40, 0, 90, 30), (2, 100, 0, 110, 30)
+
+
+@pytest.mark.parametrize(
+    "actual, distance",
+    [
+        (seen(CAR, BUS, MAN), 0.0),
+        (seen(MAN, CAR, BUS), 0.0),
+        (seen((0, 1, 0, 21, 10), BUS, MAN), 0.0),
+        (seen(CAR, BUS), 1 - 4 / 5),
+        (seen(CAR, BUS, MAN, (0, 200, 0, 220, 10)), 1 - 6 / 7),
+        (seen((1, 0, 0, 20, 10), BUS, MAN), 1 - 4 / 6),
+        (seen(CAR, CAR, BUS, MAN), 1 - 6 / 7),
+        (seen(), 1.0),
+    ],
+    ids=["same", "other order", "a pixel off", "one missed", "one too many", "other class", "twice", "blind"],
+)
+def test_finished_detections_are_compared_as_objects(actual, distance):
+    """Networks with suppression inside sort their rows by score: compared as tensors, INT8 would never pass."""
+    assert finished_distance([seen(CAR, BUS, MAN)], [actual]) == pytest.approx(distance)
+
+
+def test_two_that_find_nothing_agree():
+    """An empty street must not fail a build."""
+    assert finished_distance([seen()], [seen()]) == 0.0
