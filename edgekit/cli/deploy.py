@@ -69,10 +69,7 @@ def _summary(deployment: Deployment) -> list[object]:
         rows,
         right=("mAP50-95", "golden distance", "inference p50 ms"),
     )
-    done = "is healthy with" if deployment.changed else "already ran"
-    where = f"{deployment.service} on {deployment.device}"
-    return [
-        checked,
-        deployment.decision,
-        f"{where} {done} release {deployment.release_id} ({deployment.duration_s:.1f} s)",
-    ]
+    where, release = f"{deployment.service} on {deployment.device}", f"release {deployment.release_id}"
+    if not deployment.changed:
+        return [checked, deployment.decision, f"{where} runs {release} already"]
+    return [checked, deployment.decision, f"{where} is healthy with {release} ({deployment.duration_s:.1f} s)"]

@@ -34,9 +34,9 @@ class Survey(Visit):
     yardstick: Yardstick
     requests: tuple[BuildRequest, ...]  # baseline first
 
-    def record(self, engine_id: str) -> Path:
+    def record(self, engine: EngineManifest) -> Path:
         """Where the verification of an engine is kept."""
-        return record_path(self.project, self.device.name, engine_id, self.detector.spec, self.yardstick)
+        return record_path(self.project, self.device.name, engine, self.detector.spec, self.yardstick)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,9 @@ def _calibration(
 
 
 def _records(facts: Survey) -> dict[str, Verification]:
-    found = {request.engine_id: load_record(facts.record(request.engine_id)) for request in facts.requests}
+    """The verifications done before of the engines that are on the device, by engine id."""
+    engines = [engine for request in facts.requests if (engine := facts.engine(request.engine_id))]
+    found = {engine.engine_id: load_record(facts.record(engine)) for engine in engines}
     return {engine_id: record for engine_id, record in found.items() if record is not None}
 
 
@@ -162,7 +164,7 @@ def _built(facts: Survey, request: BuildRequest, on_progress: OnProgress) -> Eng
 
 
 def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> Verification:
-    record = facts.record(engine.engine_id)
+    record = facts.record(engine)
     done = load_record(record)
     if done is not None:
         return done

@@ -61,10 +61,12 @@ def _unlabelled(project: Project, detector: Detector) -> CalibrationSet:
     return CalibrationSet("golden", project.calib_sets_dir, recipe, None)
 
 
-def record_path(project: Project, device: str, engine_id: str, detector: DetectorSpec, yardstick: Yardstick) -> Path:
-    """Where the verification of an engine is kept; another yardstick or other thresholds make another record."""
-    name = f"{engine_id}-{digest([yardstick.sha256, to_wire(detector)])[:12]}.json"
-    return project.state_dir / "verified" / device / name
+def record_path(
+    project: Project, device: str, engine: EngineManifest, detector: DetectorSpec, yardstick: Yardstick
+) -> Path:
+    """Where the verification of an engine is kept. Another file, yardstick or threshold makes another record."""
+    checked = digest([engine.file_sha256, yardstick.sha256, to_wire(detector)])
+    return project.state_dir / "verified" / device / f"{engine.engine_id}-{checked[:12]}.json"
 
 
 def load_record(path: Path) -> Verification | None:
