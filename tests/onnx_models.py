@@ -100,6 +100,17 @@ def _dfl(net: _Net, distances: str, grid: str, batch: int) -> str:
     return net.add("Concat", [middle, net.add("Sub", [high, low])], axis=1)
 
 
+def save_head_only(path: Path) -> Path:
+    """YOLOv8's output at 64 x 64, two classes, from three convolutions that are all the head's last: none to quantise."""
+    net = _Net(seed=1)
+    parts = []
+    for stride in (8, 16, 32):
+        maps = net.conv("images", (3, 6), 3, stride)
+        parts.append(net.add("Reshape", [maps, net.shape(1, 6, (SIDE // stride) ** 2)]))
+    table = net.add("Sigmoid", [net.add("Concat", parts, axis=2)])
+    return net.save(path, (1, 3, SIDE, SIDE), table, (1, 6, 84))
+
+
 def save_plain(path: Path, *, shape: Sequence[object] = ("batch", 3, "height", "width"), seed: int = 0) -> Path:
     """Three convolutions with Relu, sizes dynamic unless given; output0 (batch, 2, height / 2, width / 2)."""
     net = _Net(seed)

@@ -23,7 +23,7 @@ from edgekit.core.plan import Candidate, Standing, Step, candidates_for, plan_de
 from edgekit.core.service import ServiceSettings, is_alive
 from edgekit.core.verification import Verification, choose
 from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import EdgekitError
+from edgekit.errors import BuildError, EdgekitError, VerifyError
 from edgekit.files import write_json
 
 
@@ -90,13 +90,12 @@ def plan(facts: Survey) -> tuple[Step, ...]:
 def execute(facts: Survey, steps: tuple[Step, ...], on_progress: OnProgress) -> Deployment:
     """Take the steps. Raises what went wrong; the service that ran before keeps running, or runs again."""
     started_s = time.monotonic()
-    engines = {request.engine_id: _built(facts, request, on_progress) for request in facts.requests}
-    checked = tuple(_verified(facts, engine, on_progress) for engine in engines.values())
-    decision = choose(facts.device.precision, checked)
+    engines, checked, int8_failure = _checked_engines(facts, on_progress)
+    decision = choose(facts.device.precision, checked, int8_failure)
     release = _release(facts, engines[decision.engine_id])
     if steps:
         _draw_samples(facts, decision.engine_id, on_progress)
-    if any(step.action in ("release", "start") for step in steps):
+    if not _is_served(facts, release):
         put_in_service(facts.link, release, on_progress)
     deployment = Deployment(
         device=facts.device.name,
@@ -106,7 +105,7 @@ def execute(facts: Survey, steps: tuple[Step, ...], on_progress: OnProgress) -> 
         engine_id=decision.engine_id,
         precision=decision.precision,
         decision=decision.decision,
-        verifications=checked,
+        verifications=tuple(checked),
         steps=steps,
         changed=bool(steps),
         duration_s=round(time.monotonic() - started_s, 2),
@@ -159,8 +158,25 @@ def _wanted_release(facts: Survey, checked: dict[str, Verification]) -> Release 
     return _release(facts, engine) if engine else None
 
 
-def _built(facts: Survey, request: BuildRequest, on_progress: OnProgress) -> EngineManifest:
-    return facts.engine(request.engine_id) or build(facts.link, request, on_progress)
+def _checked_engines(
+    facts: Survey, on_progress: OnProgress
+) -> tuple[dict[str, EngineManifest], list[Verification], str]:
+    """Engines by id and their verifications, baseline first; and why INT8 is not among them if it failed.
+
+    With "auto" a failing INT8 leaves the baseline to ship; asked for outright, its error is raised.
+    """
+    engines: dict[str, EngineManifest] = {}
+    checked: list[Verification] = []
+    for request in facts.requests:
+        try:
+            engine = facts.engine(request.engine_id) or build(facts.link, request, on_progress)
+            checked.append(_verified(facts, engine, on_progress))
+        except (BuildError, VerifyError) as error:
+            if facts.device.precision != "auto" or request.precision != "int8":
+                raise
+            return engines, checked, f"INT8 failed, {error.what}"
+        engines[engine.engine_id] = engine
+    return engines, checked, ""
 
 
 def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> Verification:
@@ -169,6 +185,14 @@ def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) ->
     if done is not None:
         return done
     return verify(facts.link, facts.detector, engine, facts.yardstick, record, on_progress)
+
+
+def _is_served(facts: Survey, release: Release) -> bool:
+    """True if exactly this release runs and is healthy."""
+    service = facts.service
+    if service is None or not service.running or service.release_id != release.manifest.release_id:
+        return False
+    return service.health is not None and is_alive(service.health, time.time())
 
 
 def _draw_samples(facts: Survey, engine_id: str, on_progress: OnProgress) -> None:

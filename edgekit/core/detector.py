@@ -52,8 +52,3 @@ class DetectorSpec:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
         if not self.labels:
             raise ValueError("labels: expected at least one")
-
-    @property
-    def preprocessing(self) -> Tuple[InputSpec, ShapeProfile]:
-        """What decides the tensors that calibration sees; part of the calibration digest."""
-        return self.input, self.profile

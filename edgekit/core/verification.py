@@ -96,9 +96,10 @@ def _distance(expected: np.ndarray, actual: Optional[np.ndarray]) -> float:
     return max(0.0, 1.0 - float(a @ b) / norm)
 
 
-def choose(wanted: str, checked: Sequence[Verification]) -> Decision:
+def choose(wanted: str, checked: Sequence[Verification], int8_failure: str = "") -> Decision:
     """Pick the engine to ship. wanted is "auto" or a precision; checked holds the baseline first, INT8 after it.
 
+    int8_failure says why there is no INT8 engine although one was tried.
     Raises VerifyError where INT8 was asked for outright and costs too much accuracy.
     """
     by_precision: Dict[str, Verification] = {item.precision: item for item in checked}
@@ -108,7 +109,7 @@ def choose(wanted: str, checked: Sequence[Verification]) -> Decision:
         return Decision(only.engine_id, wanted, f"{wanted.upper()} as asked{_accuracy_note(only)}")
     int8 = by_precision.get("int8")
     if int8 is None:
-        sentence = f"{baseline.precision.upper()}: there is no INT8 engine"
+        sentence = f"{baseline.precision.upper()}: {int8_failure or 'there is no calibration set to make INT8 with'}"
         return Decision(baseline.engine_id, baseline.precision, sentence)
     refusal = int8_refusal(baseline, int8)
     if refusal and wanted == "auto":

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.onnx_models import save_yolov8
+from tests.onnx_models import save_head_only, save_yolov8
 
 DEVICES = """
 devices:
@@ -116,6 +116,19 @@ def test_int8_without_a_labelled_set_does_not_ship_by_itself(project):
     assert [item["precision"] for item in done["verifications"]] == ["fp32", "int8"]
     pictures = list((project / ".edgekit" / "samples" / "local-tiny").iterdir())
     assert len(pictures) == 6
+
+
+def test_an_int8_that_cannot_be_built_leaves_the_baseline_to_ship(project):
+    """A network that resists quantisation must not keep a fleet from its update; asked for outright it is an error."""
+    text = DEVICES.format(precision="auto", missing=project / "none.mp4")
+    (project / "devices.yaml").write_text(text)
+    save_head_only(project / "detectors" / "tiny" / "model.onnx")
+    done = answer(edgekit(project, "deploy", "--json"))
+    assert done["precision"] == "fp32" and "INT8 failed" in done["decision"]
+    pid = services(project)[0]["supervisor_pid"]
+    again = answer(edgekit(project, "deploy", "--json"))
+    assert again["release_id"] == done["release_id"] and services(project)[0]["supervisor_pid"] == pid
+    assert edgekit(project, "deploy", "--precision", "int8").returncode == 5
 
 
 def test_a_release_that_sees_nothing_gives_way_to_the_one_before(project):

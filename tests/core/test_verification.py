@@ -60,6 +60,14 @@ def test_int8_asked_for_outright_still_may_not_lose_too_much():
         choose("int8", [FP32, checked("int8", 0.5, 10.0)])
 
 
+def test_a_failed_int8_is_told_with_its_reason():
+    """Lost: the word that INT8 was tried at all."""
+    assert (
+        choose("auto", [FP32], "INT8 failed, no scale for node 7").decision == "FP32: INT8 failed, no scale for node 7"
+    )
+    assert "no calibration set" in choose("auto", [FP32]).decision
+
+
 def test_int8_asked_for_outright_ships_when_it_is_only_slow():
     """The user's choice counts where accuracy is kept."""
     assert choose("int8", [FP32, checked("int8", 0.6, 30.0)]).precision == "int8"
