@@ -101,7 +101,7 @@ def _dfl(net: _Net, distances: str, grid: str, batch: int) -> str:
 
 
 def save_head_only(path: Path) -> Path:
-    """YOLOv8's output at 64 x 64, two classes, from three convolutions that are all the head's last: none to quantise."""
+    """YOLOv8's output at 64 x 64, two classes, from three convolutions: all are the head's last, none to quantise."""
     net = _Net(seed=1)
     parts = []
     for stride in (8, 16, 32):
