@@ -6,18 +6,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import to_wire
 from edgekit.errors import EdgekitError, error_to_dict
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.table import Table
-
-OnProgress = Callable[[str, int, int], None]  # what, done, total; a total of 0 means that it is not known
 
 _WIDE = 200  # columns where output goes to a file or a pipe: rows are not to be broken there
 _PLAIN_INTERVAL_S = 2.0

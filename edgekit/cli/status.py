@@ -12,8 +12,8 @@ from edgekit.cli.console import table
 from edgekit.cli.session import App
 from edgekit.control.inventory import Device
 from edgekit.control.link import connect
-from edgekit.core.requests import ServiceState, StateAnswer, StateRequest
-from edgekit.core.service import is_alive
+from edgekit.control.services import ask_state
+from edgekit.core.requests import ServiceState, StateAnswer
 from edgekit.errors import EdgekitError, UnhealthyError
 
 _COLUMNS = ("device", "service", "state", "fps", "frames", "age ms", "dropped", "precision", "release", "restarts")
@@ -51,7 +51,7 @@ def command(
 def _ask(app: App, device: Device) -> StateAnswer | str:
     try:
         link = connect(device.name, device.kind, app.project.device_root(device.name))
-        return link.call("state", StateRequest(link.root), StateAnswer)
+        return ask_state(link)
     except EdgekitError as error:
         return error.what
 
@@ -87,4 +87,4 @@ def state_word(item: ServiceState) -> str:
         return "stopped"
     if item.health is None:
         return "starting"
-    return "healthy" if is_alive(item.health, time.time()) else "stalled"
+    return "healthy" if item.is_healthy(time.time()) else "stalled"

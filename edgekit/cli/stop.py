@@ -5,8 +5,7 @@ from __future__ import annotations
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
 from edgekit.control.link import connect
-from edgekit.control.services import stop
-from edgekit.core.requests import StateAnswer, StateRequest
+from edgekit.control.services import ask_state, stop
 
 
 def command(app: App, device: DeviceOption = "local") -> None:
@@ -19,7 +18,7 @@ def command(app: App, device: DeviceOption = "local") -> None:
     """
     entry = app.device(device)
     link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
-    running = [item for item in link.call("state", StateRequest(link.root), StateAnswer).services if item.running]
+    running = [item for item in ask_state(link).services if item.running]
     stopped = [stop(link, item.service).service for item in running]
     text = f"stopped {', '.join(stopped)} on {entry.name}" if stopped else f"nothing runs on {entry.name}"
     app.console.result({"device": entry.name, "stopped": stopped}, text)

@@ -10,11 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgekit.control.deploy import load_deployment
-from edgekit.control.link import Link, OnProgress
+from edgekit.control.link import Link
 from edgekit.control.scenarios import Scenario
 from edgekit.control.services import start, stop, wait_until_healthy
 from edgekit.control.visit import Visit
 from edgekit.core.engine import PRECISIONS, EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import BenchAnswer, BenchRequest, ServiceState
 from edgekit.core.results import Accuracy, BenchResult
 from edgekit.core.wire import to_wire

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector, load_detector
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, OnProgress, connect
+from edgekit.control.link import Link, connect, engine_dir, engines_dir
 from edgekit.control.project import Project
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.errors import CalibrationError
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A calibration set made ready on this machine: its folder of pictures and their digest."""
-
-    name: str
-    pictures: MaterialisedSet
 
 
 def prepare_calibration(
     project: Project, detector: Detector, override: str | None, on_progress: OnProgress
-) -> Calibration:
+) -> MaterialisedSet:
     """The set that INT8 is calibrated with. Raises CalibrationError if the detector names none."""
     name = override or detector.calibration
     if not name:
@@ -33,20 +25,20 @@ def prepare_calibration(
             f"{detector.spec.name} names no calibration set, and INT8 needs one",
             hint=f"add `calibration: NAME` to {detector.folder / 'detector.yaml'}, or use --precision fp32",
         )
-    return Calibration(name, materialise(project, load_set(project, name), on_progress))
+    return materialise(project, load_set(project, name), on_progress)
 
 
 def build_request(
-    detector: Detector, profile: DeviceProfile, precision: str, link: Link, calibration: Calibration | None
+    detector: Detector, profile: DeviceProfile, precision: str, link: Link, calibration: MaterialisedSet | None
 ) -> BuildRequest:
     """What to ask for. Its engine_id is known before anything is built."""
-    pictures = calibration.pictures if calibration is not None and precision == "int8" else None
+    pictures = calibration if precision == "int8" else None
     return BuildRequest(
         detector=detector.spec,
         precision=precision,
         engine_key=profile.engine_key,
         model_path=link.place(detector.model_path),
-        engines_dir=str(Path(link.root) / "engines"),
+        engines_dir=engines_dir(link),
         calibration_dir=link.place(pictures.folder) if pictures else None,
         calibration_sha256=pictures.sha256 if pictures else None,
     )
@@ -63,7 +55,7 @@ class Order:
     @property
     def engine_dir(self) -> str:
         """Where the engine lies on the device once it is built."""
-        return f"{self.request.engines_dir}/{self.request.engine_id}"
+        return engine_dir(self.link, self.request.engine_id)
 
 
 def place_order(

@@ -12,12 +12,12 @@ import numpy as np
 from pydantic import Field
 
 from edgekit.control import picture_sets, scene_sets
-from edgekit.control.link import OnProgress
 from edgekit.control.project import Project
 from edgekit.control.truth import PictureTruth, Truth, load_coco_truth, load_yolo_truth, make_truth
 from edgekit.control.yaml_files import Section, known_names, load_yaml
 from edgekit.core.detections import Detections
 from edgekit.core.labels import labels_from_mapping, parse_labels_txt
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest
 from edgekit.errors import ConfigError, NotFoundError
 

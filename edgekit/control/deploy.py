@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.build import Calibration, build, build_request, prepare_calibration
+from edgekit.control.build import build, build_request, prepare_calibration
+from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
 from edgekit.control.inventory import Device
-from edgekit.control.link import OnProgress
 from edgekit.control.project import Project
 from edgekit.control.release import Release, make_release
 from edgekit.control.samples import draw_samples, samples_dir
@@ -20,7 +20,8 @@ from edgekit.control.visit import Visit, visit
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
 from edgekit.core.plan import Candidate, Standing, Step, candidates_for, plan_deploy
-from edgekit.core.service import ServiceSettings, is_alive
+from edgekit.core.progress import OnProgress
+from edgekit.core.service import ServiceSettings
 from edgekit.core.verification import Verification, choose
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import BuildError, EdgekitError, VerifyError
@@ -82,7 +83,7 @@ def plan(facts: Survey) -> tuple[Step, ...]:
             current_release_id=service.release_id if service else "",
             wanted_release_id=release.manifest.release_id if release else "",
             running=bool(service and service.running),
-            healthy=bool(service and service.health and is_alive(service.health, time.time())),
+            healthy=bool(service and service.is_healthy(time.time())),
         ),
     )
 
@@ -137,7 +138,7 @@ def _precisions(device: Device, detector: Detector, profile: DeviceProfile) -> t
 
 def _calibration(
     project: Project, detector: Detector, device: Device, precisions: tuple[str, ...], on_progress: OnProgress
-) -> Calibration | None:
+) -> MaterialisedSet | None:
     if "int8" not in precisions:
         return None
     return prepare_calibration(project, detector, device.calibration, on_progress)
@@ -190,9 +191,9 @@ def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) ->
 def _is_served(facts: Survey, release: Release) -> bool:
     """True if exactly this release runs and is healthy."""
     service = facts.service
-    if service is None or not service.running or service.release_id != release.manifest.release_id:
+    if service is None or service.release_id != release.manifest.release_id:
         return False
-    return service.health is not None and is_alive(service.health, time.time())
+    return service.is_healthy(time.time())
 
 
 def _draw_samples(facts: Survey, engine_id: str, on_progress: OnProgress) -> None:

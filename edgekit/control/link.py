@@ -12,18 +12,18 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Protocol, TypeVar
 
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import DeviceError, UsageError, error_from_dict
 from edgekit.files import replacing
 
 T = TypeVar("T")
-OnProgress = Callable[[str, int, int], None]
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -158,6 +158,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
+
+
+def engines_dir(link: Link) -> str:
+    """The folder of engines on a device."""
+    return f"{link.root}/engines"
+
+
+def engine_dir(link: Link, engine_id: str) -> str:
+    """Where an engine lies on a device."""
+    return f"{engines_dir(link)}/{engine_id}"
+
+
+def place_pictures(link: Link, pictures: Sequence[Path], folder: Path) -> str:
+    """Gather pictures in a new folder, make it readable on the device, and say where it is there."""
+    folder.mkdir()
+    for path in pictures:
+        shutil.copyfile(path, folder / path.name)
+    return link.place(folder)
 
 
 def connect(device: str, kind: str, root: Path) -> Link:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit import files
-from edgekit.control.link import OnProgress
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest
 from edgekit.errors import CalibrationError, NotFoundError
 

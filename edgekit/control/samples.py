@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edgekit.control.link import Link, OnProgress, work_folder
+from edgekit.control.link import Link, place_pictures, work_folder
 from edgekit.control.project import Project
 from edgekit.core.detector import DetectorSpec
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import DetectAnswer, DetectRequest
 
 SAMPLES = 6
@@ -23,11 +24,8 @@ def draw_samples(
 ) -> None:
     """Detect on the first few pictures on the device and keep the annotated ones; older ones are replaced."""
     with work_folder(link) as name:
-        chosen, drawn = Path(name) / "pictures", Path(name) / "drawn"
-        chosen.mkdir()
-        for path in pictures[:SAMPLES]:
-            shutil.copyfile(path, chosen / path.name)
-        request = DetectRequest(engine_dir, detector, link.place(chosen), sinks=(f"images:{drawn}",))
+        chosen, drawn = place_pictures(link, pictures[:SAMPLES], Path(name) / "pictures"), Path(name) / "drawn"
+        request = DetectRequest(engine_dir, detector, chosen, sinks=(f"images:{drawn}",))
         link.call("detect", request, DetectAnswer, on_progress)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit import files
-from edgekit.control.link import OnProgress
 from edgekit.control.truth import PictureTruth, Truth, make_truth, truth_from_json, truth_to_json
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest
 from edgekit.errors import CalibrationError, ConfigError
 

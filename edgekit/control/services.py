@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edgekit.control.link import Link, OnProgress
+from edgekit.control.link import Link
 from edgekit.control.release import Release
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import (
     ActivateAnswer,
     ActivateRequest,
@@ -66,6 +67,7 @@ def wait_until_healthy(link: Link, service: str, release_id: str, on_progress: O
     while (waited_s := time.monotonic() - started_s) < _HEALTHY_WITHIN_S:
         on_progress("wait until the service is healthy", int(waited_s), 0)
         now = _service_state(link, service)
+        # Not is_healthy: a short source may have come to its end already, and that is well.
         if now and now.health and now.health.release == release_id and is_alive(now.health, time.time()):
             return
         if now is None or not now.running or now.restarts >= _GIVE_UP_AFTER_RESTARTS:
@@ -79,9 +81,13 @@ def wait_until_healthy(link: Link, service: str, release_id: str, on_progress: O
     )
 
 
+def ask_state(link: Link) -> StateAnswer:
+    """The engines and services of a device."""
+    return link.call("state", StateRequest(link.root), StateAnswer)
+
+
 def _service_state(link: Link, service: str) -> ServiceState | None:
-    answer = link.call("state", StateRequest(link.root), StateAnswer)
-    return next((item for item in answer.services if item.service == service), None)
+    return next((item for item in ask_state(link).services if item.service == service), None)
 
 
 def _send_missing(link: Link, release: Release, on_progress: OnProgress) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
-from edgekit.control.link import Link, OnProgress, work_folder
+from edgekit.control.link import Link, engine_dir, place_pictures, work_folder
 from edgekit.control.project import Project
 from edgekit.control.reference import gives_finished_detections, golden_distance_to, reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, PredictRequest
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
@@ -92,13 +92,10 @@ def verify(
 def _golden(
     link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, folder: Path, on_progress: OnProgress
 ) -> float:
-    pictures, out = folder / "golden", folder / "golden.npz"
-    pictures.mkdir()
-    for path in yardstick.golden:
-        shutil.copyfile(path, pictures / path.name)
-    request = GoldenRequest(_engine_dir(link, engine), detector.spec, link.place(pictures), str(out))
+    pictures, out = place_pictures(link, yardstick.golden, folder / "golden"), folder / "golden.npz"
+    request = GoldenRequest(engine_dir(link, engine.engine_id), detector.spec, pictures, str(out))
     link.call("golden", request, GoldenAnswer, on_progress)
-    expected = reference_outputs(detector.model_path, detector.spec, sorted(pictures.iterdir()))
+    expected = reference_outputs(detector.model_path, detector.spec, sorted((folder / "golden").iterdir()))
     distance = golden_distance_to(detector.spec, expected, out)
     limit = golden_limit(engine.precision, finished=gives_finished_detections(detector.spec))
     if distance > limit:
@@ -116,15 +113,11 @@ def _accuracy(
 ) -> tuple[Accuracy | None, LatencySummary]:
     frozen = yardstick.frozen
     pictures, out = (frozen.folder if frozen else folder / "golden"), folder / "predictions.jsonl"
-    request = PredictRequest(_engine_dir(link, engine), detector.spec, link.place(pictures), str(out))
+    request = PredictRequest(engine_dir(link, engine.engine_id), detector.spec, link.place(pictures), str(out))
     answer = link.call("predict", request, PredictAnswer, on_progress)
     if frozen is None or frozen.truth is None:
         return None, answer.inference
     return evaluate(out, frozen.truth, detector.spec.labels), answer.inference
-
-
-def _engine_dir(link: Link, engine: EngineManifest) -> str:
-    return str(Path(link.root) / "engines" / engine.engine_id)
 
 
 def _spread(paths: tuple[Path, ...], count: int) -> tuple[Path, ...]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from edgekit.control.detectors import Detector, load_detector
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, OnProgress, connect
+from edgekit.control.link import Link, connect, engine_dir
 from edgekit.control.project import Project
+from edgekit.control.services import ask_state
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import EngineManifest
-from edgekit.core.requests import ServiceState, StateAnswer, StateRequest
+from edgekit.core.progress import OnProgress
+from edgekit.core.requests import ServiceState, StateAnswer
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Visit:
 
     def engine_dir(self, engine_id: str) -> str:
         """Where an engine lies on the device."""
-        return f"{self.link.root}/engines/{engine_id}"
+        return engine_dir(self.link, engine_id)
 
 
 def visit(project: Project, device: Device, on_progress: OnProgress) -> Visit:
@@ -54,5 +56,4 @@ def visit(project: Project, device: Device, on_progress: OnProgress) -> Visit:
     detector = load_detector(project, device.detector)
     on_progress("probe the device", 0, 0)
     profile = link.call("probe", {}, DeviceProfile)
-    state = link.call("state", StateRequest(link.root), StateAnswer)
-    return Visit(project, device, detector, link, profile, state)
+    return Visit(project, device, detector, link, profile, ask_state(link))

@@ -15,7 +15,7 @@ from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
 from edgekit.core.release import ReleaseFile, ReleaseManifest
 from edgekit.core.results import Conditions, Measurement
-from edgekit.core.service import Health
+from edgekit.core.service import Health, is_alive
 from edgekit.core.stats import LatencySummary, Rate
 
 
@@ -125,6 +125,10 @@ class ServiceState:
     restarts: int
     health: Optional[Health] = None
     release: Optional[ReleaseManifest] = None
+
+    def is_healthy(self, now_unix_s: float) -> bool:
+        """True if it runs and frames advanced lately."""
+        return self.running and self.health is not None and is_alive(self.health, now_unix_s)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Dict, Iterator, List
 
+from edgekit.core.progress import OnProgress
 from edgekit.core.release import RELEASE_NAME, ReleaseFile, ReleaseManifest
 from edgekit.core.requests import ActivateAnswer, ActivateRequest, MissingAnswer, MissingRequest, SwitchRequest
 from edgekit.core.wire import to_wire
@@ -22,7 +23,7 @@ from edgekit.runtime.store import Store
 JOURNAL_NAME = "journal.json"
 
 
-def find_missing(request: MissingRequest, on_progress: Any) -> MissingAnswer:
+def find_missing(request: MissingRequest, on_progress: OnProgress) -> MissingAnswer:
     """Which of the files the host must send."""
     store = Store(request.root)
     store.incoming.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,7 @@ def find_missing(request: MissingRequest, on_progress: Any) -> MissingAnswer:
     return MissingAnswer(tuple(sorted(missing)), str(store.incoming))
 
 
-def activate(request: ActivateRequest, on_progress: Any) -> ActivateAnswer:
+def activate(request: ActivateRequest, on_progress: OnProgress) -> ActivateAnswer:
     """Assemble the release and make it current. Raises DeployError; the old release stays current then."""
     store, manifest = Store(request.root), request.manifest
     with _locked(store):
@@ -41,7 +42,7 @@ def activate(request: ActivateRequest, on_progress: Any) -> ActivateAnswer:
         return _make_current(store, manifest.service, manifest.release_id)
 
 
-def switch(request: SwitchRequest, on_progress: Any) -> ActivateAnswer:
+def switch(request: SwitchRequest, on_progress: OnProgress) -> ActivateAnswer:
     """Make an older release current again."""
     store = Store(request.root)
     with _locked(store):

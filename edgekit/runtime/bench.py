@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import BenchAnswer, BenchRequest
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.stats import Rate, summarise_latency, summarise_rate
@@ -22,8 +23,6 @@ from edgekit.runtime.pipeline import DetectedFrame, Pipeline, StageTimes
 from edgekit.runtime.sources import open_source
 from edgekit.runtime.stages import Stages, stages_for
 from edgekit.runtime.usage import CpuMeter, memory_peak_mib, reset_memory_peak
-
-OnProgress = Callable[[str, int, int], None]
 
 # Short enough that a noisy neighbour hits the engine and the pipeline alike, long against filling the pipeline.
 _SLICE_S = 1.0

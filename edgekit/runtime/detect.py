@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Callable, Deque, Optional, Sequence, Tuple
 from typing import Counter as CounterOf
+from typing import Deque, Optional, Sequence, Tuple
 
 import cv2
 
 from edgekit.core.device import DeviceProfile
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import DetectAnswer, DetectRequest
 from edgekit.core.stats import summarise_latency, summarise_rate
 from edgekit.runtime.engines import load_engine
@@ -19,8 +20,6 @@ from edgekit.runtime.pipeline import DetectedFrame, Pipeline
 from edgekit.runtime.sinks import Sinks, open_sinks
 from edgekit.runtime.sources import open_source
 from edgekit.runtime.stages import stages_for
-
-OnProgress = Callable[[str, int, int], None]
 
 _PROGRESS_EVERY_S = 1.0
 

@@ -8,9 +8,10 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Iterator, Optional
 
 from edgekit.core.engine import MANIFEST_NAME, EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.core.wire import to_wire
 from edgekit.errors import BuildError, EdgekitError
 from edgekit.files import fsync_file, fsync_folder, write_json
@@ -33,7 +34,7 @@ def find_engine(engines_dir: Path, engine_id: str) -> Optional[EngineManifest]:
 
 
 @contextmanager
-def build_lock(engines_dir: Path, on_progress: Any) -> Iterator[None]:
+def build_lock(engines_dir: Path, on_progress: OnProgress) -> Iterator[None]:
     """Hold the device's only build slot. A second build waits: two at once would not fit a board's memory.
 
     The system frees the slot of a builder that dies; what it left behind is swept here.

@@ -11,6 +11,7 @@ import numpy as np
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest, check_fits
+from edgekit.core.progress import OnProgress
 from edgekit.errors import BuildError, DeviceError, EngineError
 from edgekit.runtime.engine_files import check_digest, read_manifest
 
@@ -46,7 +47,7 @@ def load_engine(engine_dir: str, detector: DetectorSpec, profile: DeviceProfile,
     return _module(_RUNNERS, manifest.backend).load(path, manifest, threads)  # type: ignore[no-any-return]
 
 
-def build_engine(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
+def build_engine(request: BuildRequest, profile: DeviceProfile, on_progress: OnProgress) -> EngineManifest:
     """Build what is asked, or find it already built. on_progress(what, done, total) is told of each step."""
     if request.engine_key != profile.engine_key:
         raise BuildError(

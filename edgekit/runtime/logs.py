@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import LogsAnswer, LogsRequest
 from edgekit.errors import NotFoundError
 from edgekit.runtime.store import Store
@@ -12,7 +11,7 @@ from edgekit.runtime.supervisor import LOG_NAME
 _AT_MOST_BYTES = 1 << 20
 
 
-def logs(request: LogsRequest, on_progress: Any) -> LogsAnswer:
+def logs(request: LogsRequest, on_progress: OnProgress) -> LogsAnswer:
     """The last lines, or what was written after an offset. Raises NotFoundError where the service never ran."""
     path = Store(request.root).state_dir(request.service) / LOG_NAME
     if not path.is_file():

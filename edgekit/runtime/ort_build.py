@@ -20,6 +20,7 @@ import onnxruntime
 import edgekit
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, ModelError
 from edgekit.files import sha256_file
@@ -48,7 +49,7 @@ FILE_NAME = "model.onnx"
 _OPSET_FOR_CHANNEL_SCALES = 13
 
 
-def build(request: BuildRequest, profile: DeviceProfile, on_progress: Any) -> EngineManifest:
+def build(request: BuildRequest, profile: DeviceProfile, on_progress: OnProgress) -> EngineManifest:
     """Build the engine asked for, or find it finished. on_progress(what, done, total) is told of each step.
 
     Raises ModelError, BuildError or CalibrationError; whatever fails, nothing half written stays behind.
@@ -75,7 +76,9 @@ def _finished(request: BuildRequest, engines_dir: Path) -> Optional[EngineManife
     return None if request.force else find_engine(engines_dir, request.engine_id)
 
 
-def _build_new(request: BuildRequest, profile: DeviceProfile, engines_dir: Path, on_progress: Any) -> EngineManifest:
+def _build_new(
+    request: BuildRequest, profile: DeviceProfile, engines_dir: Path, on_progress: OnProgress
+) -> EngineManifest:
     started_s = time.perf_counter()
     model_path = Path(request.model_path)
     model = _read_requested_model(model_path, request)
@@ -119,7 +122,7 @@ class _Calibration:
 
 
 def _at_precision(
-    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: Any
+    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: OnProgress
 ) -> Tuple[onnx.ModelProto, _Calibration]:
     if holds_quantisation(model):
         own_scales = "the model was trained for INT8 and brings its own scales; "
@@ -131,7 +134,7 @@ def _at_precision(
 
 
 def _quantised(
-    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: Any
+    model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: OnProgress
 ) -> Tuple[onnx.ModelProto, _Calibration]:
     missing = sorted(set(request.keep_float) - {node.name for node in model.graph.node})
     if missing:

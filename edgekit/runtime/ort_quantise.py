@@ -13,6 +13,7 @@ from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from edgekit.core.detector import DetectorSpec
+from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, CalibrationError, SourceError
 from edgekit.runtime.ort_graph import WEIGHTED_OPS, head_nodes
@@ -44,7 +45,7 @@ def calibrate(
     detector: DetectorSpec,
     pictures_dir: Optional[str],
     work_dir: Path,
-    on_progress: Any,
+    on_progress: OnProgress,
 ) -> Ranges:
     """Run every picture of a folder through the float model and note each tensor's range.
 
@@ -134,7 +135,7 @@ class _Feeds:
     """The calibration pictures as network inputs, a batch at a time; gathers what could not be read."""
 
     def __init__(
-        self, pictures: Sequence[Path], inputs: Sequence[TensorSpec], detector: DetectorSpec, on_progress: Any
+        self, pictures: Sequence[Path], inputs: Sequence[TensorSpec], detector: DetectorSpec, on_progress: OnProgress
     ) -> None:
         self.unreadable: List[str] = []
         self._pictures, self._inputs, self._on_progress = pictures, inputs, on_progress

@@ -6,7 +6,7 @@ import json
 import time
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.letterbox import Fit
 from edgekit.core.postprocess import detections_from_outputs
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, PredictRequest
 from edgekit.core.stats import summarise_latency
 from edgekit.files import replacing
@@ -22,7 +23,7 @@ from edgekit.runtime.pictures import list_pictures, read_picture
 from edgekit.runtime.preprocess import Preprocess, network_inputs
 
 
-def run_predict(request: PredictRequest, profile: DeviceProfile, on_progress: Any) -> PredictAnswer:
+def run_predict(request: PredictRequest, profile: DeviceProfile, on_progress: OnProgress) -> PredictAnswer:
     """Detect on every picture of a folder and write JSON lines; see PredictRequest.
 
     Raises SourceError at the first unreadable picture: an accuracy over fewer pictures would not compare.
@@ -58,7 +59,7 @@ def run_predict(request: PredictRequest, profile: DeviceProfile, on_progress: An
     return PredictAnswer(images=len(pictures), detections=detections, inference=summary)
 
 
-def run_golden(request: GoldenRequest, profile: DeviceProfile, on_progress: Any) -> GoldenAnswer:
+def run_golden(request: GoldenRequest, profile: DeviceProfile, on_progress: OnProgress) -> GoldenAnswer:
     """Write the raw outputs for every picture of a folder; see GoldenRequest. Read with numpy.load, no pickle in it."""
     pictures = list_pictures(Path(request.images_dir))
     engine = load_engine(request.engine_dir, request.detector, profile, threads=request.threads)
@@ -75,7 +76,7 @@ def run_golden(request: GoldenRequest, profile: DeviceProfile, on_progress: Any)
 
 
 def _runs(
-    engine: Engine, detector: DetectorSpec, pictures: List[Path], inference_ms: List[float], on_progress: Any
+    engine: Engine, detector: DetectorSpec, pictures: List[Path], inference_ms: List[float], on_progress: OnProgress
 ) -> Iterator[Tuple[Path, Fit, Dict[str, np.ndarray]]]:
     """(picture, its fit, raw outputs of batch item 0 alone) in order; inference times are appended."""
     best, inputs = detector.profile.optimum, engine.manifest.inputs

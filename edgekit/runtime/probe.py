@@ -9,11 +9,12 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Optional, Tuple
 
 import edgekit
 from edgekit.core.cpuinfo import parse_cpuinfo
 from edgekit.core.device import DeviceProfile
+from edgekit.core.progress import OnProgress
 from edgekit.errors import DeviceError
 from edgekit.runtime.limits import memory_mib, usable_cpus
 
@@ -30,7 +31,7 @@ class ProbeRequest:
     schema: int = 1
 
 
-def run_probe(request: ProbeRequest, on_progress: Any) -> DeviceProfile:
+def run_probe(request: ProbeRequest, on_progress: OnProgress) -> DeviceProfile:
     """The answer to verb `probe`."""
     return probe_device(disk_of=Path(request.disk_of) if request.disk_of else None)
 

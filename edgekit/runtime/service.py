@@ -14,6 +14,7 @@ from typing import Any, Deque, Dict, Optional
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import ServeRequest
 from edgekit.core.service import DETECTOR_NAME, HEALTH_NAME, SETTINGS_NAME, Health, ServiceSettings
 from edgekit.core.wire import from_wire, to_wire
@@ -56,7 +57,7 @@ class _Progress:
         return (len(self.finished_s) - 1) / max(self.finished_s[-1] - self.finished_s[0], 1e-9)
 
 
-def serve(request: ServeRequest, on_progress: Any) -> Dict[str, int]:
+def serve(request: ServeRequest, on_progress: OnProgress) -> Dict[str, int]:
     """Run until the source ends or a signal comes. Answers with the counts."""
     limit_cv_threads()
     release, state = Path(request.release_dir), Path(request.state_dir)

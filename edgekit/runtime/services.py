@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.service import HEALTH_NAME, Health
 from edgekit.core.wire import from_wire, to_wire
@@ -25,7 +26,7 @@ _START_WITHIN_S = 10.0
 _STOP_WITHIN_S = STOP_GRACE_S + 4.0
 
 
-def state(request: StateRequest, on_progress: Any) -> StateAnswer:
+def state(request: StateRequest, on_progress: OnProgress) -> StateAnswer:
     """Engines and services of a device folder."""
     store = Store(request.root)
     engines, damaged = store.list_engines()
@@ -33,19 +34,20 @@ def state(request: StateRequest, on_progress: Any) -> StateAnswer:
     return StateAnswer(tuple(engines), services, tuple(damaged))
 
 
-def start(request: ServiceRequest, on_progress: Any) -> ServiceState:
+def start(request: ServiceRequest, on_progress: OnProgress) -> ServiceState:
     """Start a supervisor for the service in a session of its own, unless one is running."""
     store = Store(request.root)
     if not store.current_release_id(request.service):
         raise DeployError(f"no release of {request.service} is on this device", hint="edgekit deploy")
     if not _lock_holder(store, request.service):
-        (store.state_dir(request.service) / HEALTH_NAME).unlink(missing_ok=True)
+        for name in (HEALTH_NAME, SUPERVISOR_NAME):  # what the last one wrote says nothing of this one
+            (store.state_dir(request.service) / name).unlink(missing_ok=True)
         _spawn_supervisor(request)
         _wait_until(lambda: bool(_lock_holder(store, request.service)), _START_WITHIN_S, "the supervisor did not start")
     return _service_state(store, request.service)
 
 
-def stop(request: ServiceRequest, on_progress: Any) -> ServiceState:
+def stop(request: ServiceRequest, on_progress: OnProgress) -> ServiceState:
     """Stop the service and its supervisor; does nothing where none is running."""
     store = Store(request.root)
     pid = _lock_holder(store, request.service)

@@ -20,7 +20,7 @@ from edgekit.core.engine import EngineManifest
 from edgekit.core.release import RELEASE_NAME, ReleaseFile, ReleaseManifest
 from edgekit.core.wire import from_wire
 from edgekit.errors import DeployError, EdgekitError
-from edgekit.files import fsync_folder, sha256_file
+from edgekit.files import replacing, sha256_file
 from edgekit.runtime.engine_files import read_manifest
 
 
@@ -79,16 +79,8 @@ class Store:
                 f"{file.path} arrived damaged: its digest is not {file.sha256[:12]}...",
                 hint="run the same command again",
             )
-        self.objects.mkdir(parents=True, exist_ok=True)
-        part = self.objects / f".{file.sha256}.{os.getpid()}.part"
-        try:
+        with replacing(self.objects / file.sha256) as part:
             shutil.copyfile(source, part)
-            with part.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(part, self.objects / file.sha256)
-        finally:
-            part.unlink(missing_ok=True)
-        fsync_folder(self.objects)
 
     def engine_files(self) -> List[Path]:
         """Every file in an engine folder; releases take their engine from here."""

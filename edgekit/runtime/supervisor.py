@@ -18,8 +18,9 @@ from contextlib import suppress
 from logging import Formatter, LogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO, Any, Dict
+from typing import IO, Dict
 
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import ServeRequest, ServiceRequest
 from edgekit.core.service import HEALTH_NAME
 from edgekit.core.wire import to_wire
@@ -40,7 +41,7 @@ _STARTING_S = 60.0
 _LOCK_WITHIN_S = 2.0
 
 
-def supervise(request: ServiceRequest, on_progress: Any) -> Dict[str, int]:
+def supervise(request: ServiceRequest, on_progress: OnProgress) -> Dict[str, int]:
     """Stay and keep the service alive until SIGTERM."""
     store = Store(request.root)
     folder = store.state_dir(request.service)
