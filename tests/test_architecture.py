@@ -20,7 +20,7 @@ DIRECTIONS = """
     files      errors                                             nothing
     core       errors core                                        numpy; no files, clock, environment, logs or processes
     scenes     errors files core scenes                           numpy cv2
-    runtime    errors files core scenes runtime                   numpy cv2; onnx and onnxruntime in ort*.py alone
+    runtime    errors files core scenes runtime                   numpy cv2; onnx and onnxruntime in ort/ alone
     control    errors files core scenes control                   anything
     report     errors files core report                           jinja2 PIL
     cli        errors files core scenes control report cli        typer rich click
@@ -46,11 +46,11 @@ THIRD_PARTY: Dict[str, Set[str]] = {
 }
 # Each back end is imported in the modules named after it, so that the rest runs on a board that lacks it.
 BACK_ENDS = {
-    "onnxruntime": ("runtime/ort*.py", "control/reference.py"),
-    "onnx": ("runtime/ort*.py", "control/*.py"),
-    "google": ("runtime/ort*.py", "control/*.py"),  # protobuf, whose errors onnx raises
-    "tensorrt": ("runtime/trt*.py",),
-    "pycuda": ("runtime/trt*.py", "runtime/cuda*.py"),
+    "onnxruntime": ("runtime/ort/*.py", "control/reference.py"),
+    "onnx": ("runtime/ort/*.py", "control/*.py"),
+    "google": ("runtime/ort/*.py", "control/*.py"),  # protobuf, whose errors onnx raises
+    "tensorrt": ("runtime/trt/*.py",),
+    "pycuda": ("runtime/trt/*.py", "runtime/cuda/*.py"),
 }
 DEVICE = ("errors", "files", "core", "scenes", "runtime")
 IMPURE = {

@@ -29,12 +29,16 @@ class DeviceProfile:
     l4t: Optional[str] = None
     power_mode: Optional[str] = None
     cpu_name: Optional[str] = None
+    gpu_name: Optional[str] = None
+    cuda_driver: Optional[str] = None  # the newest CUDA that the driver runs, "11.4"
+    gpu_memory_mib: Optional[int] = None  # shared with the CPU on a Jetson
     schema: int = 1
 
     @property
     def engine_key(self) -> str:
         """Names the devices that may share an engine file: only equal keys may."""
         if self.backend == "tensorrt":
-            return f"{self.module}-sm{self.sm}-trt{self.backend_version}-l4t{self.l4t}"
+            system = f"-l4t{self.l4t}" if self.l4t else ""  # a PC with an NVIDIA GPU has no L4T
+            return f"{self.module}-sm{self.sm}-trt{self.backend_version}{system}"
         best = next((name for name in _DECISIVE_CPU_FEATURES if name in self.cpu_features), "baseline")
         return f"{self.module}-{best}-ort{self.backend_version}"

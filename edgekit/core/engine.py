@@ -14,7 +14,50 @@ PRECISIONS = ("fp32", "fp16", "int8")
 MANIFEST_NAME = "engine.json"
 
 # Rises when builders make another engine from the same request, so that older engines are not taken for it.
-RECIPE = 1
+RECIPE = 2
+
+
+@dataclass(frozen=True)
+class TensorRTOptions:
+    """What a person may ask of TensorRT's builder; None or empty leaves it to edgekit. ONNX Runtime ignores it all."""
+
+    route: str = "auto"  # how INT8 comes about: "auto", "calibrator" or "explicit", see core.precision
+    calibrator: str = "entropy"  # "entropy" or "minmax"
+    workspace_mib: Optional[int] = None  # scratch memory a layer may use; from free memory where None
+    optimisation_level: Optional[int] = None  # 0 to 5, TensorRT 8.6 and newer; more builds longer
+    dla_core: Optional[int] = None  # run what can on this deep learning accelerator, the rest on the GPU
+    plugins: Tuple[str, ...] = ()  # plugin libraries, paths on the device
+    library_tactics: bool = False  # also try kernels of cuBLAS and cuDNN: several hundred MiB more while building
+
+    def __post_init__(self) -> None:
+        if self.route not in ("auto", "calibrator", "explicit"):
+            raise ValueError(f"route: expected auto, calibrator or explicit, got {self.route!r}")
+        if self.calibrator not in ("entropy", "minmax"):
+            raise ValueError(f"calibrator: expected entropy or minmax, got {self.calibrator!r}")
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """A model file made on the host from the detector's own: Q/DQ pairs, or FP16 types, put in."""
+
+    sha256: str
+    calibration_images: int
+    quantiser: str  # "onnxruntime 1.23.2 minmax", "modelopt 0.40.0 max"; "" if nothing was quantised
+    layers_total: int  # weighted layers of the model
+    layers_quantised: int
+    warnings: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GoldenSet:
+    """Pictures and what the model itself answers for them, for the check that ends every build.
+
+    expected_path: .npz of "<picture index>/<output name>", pictures sorted by name; read only if its digest fits.
+    """
+
+    images_dir: str
+    expected_path: str
+    expected_sha256: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +73,14 @@ class BuildRequest:
     calibration_sha256: Optional[str] = None
     keep_float: Tuple[str, ...] = ()  # nodes to keep out of INT8 beside the recipe's own
     force: bool = False  # build even if the same engine is there
+    tensorrt: TensorRTOptions = TensorRTOptions()
+    route: str = "plain"  # a Route's name, see core.precision
+    prepared: Optional[PreparedModel] = None  # model_path is this instead of the detector's own file
+    head_layers: Tuple[
+        str, ...
+    ] = ()  # nodes from the head's last convolutions on, which the calibrator route keeps out of INT8
+    golden: Optional[GoldenSet] = None
+    cache_dir: str = ""  # timing, calibration and compute caches; beside engines_dir by default
     schema: int = 1
 
     def __post_init__(self) -> None:
@@ -39,13 +90,55 @@ class BuildRequest:
     @property
     def options_sha256(self) -> str:
         """Digest of everything besides model, data and device that changes the engine."""
-        return digest([RECIPE, self.precision, self.detector.input, self.detector.profile, list(self.keep_float)])
+        wanted = [RECIPE, self.precision, self.detector.input, self.detector.profile, list(self.keep_float)]
+        return digest([*wanted, self.route, self.tensorrt])
 
     @property
     def engine_id(self) -> str:
         """Names the engine's folder. Equal requests give equal ids, so a second build finds the first."""
         calibration = self.calibration_sha256 if self.precision == "int8" else None
         return digest([self.engine_key, self.detector.model_sha256, calibration, self.options_sha256])[:16]
+
+
+@dataclass(frozen=True)
+class EngineLayer:
+    """One layer of a built engine, as its inspector tells. Empty where the inspector is silent."""
+
+    name: str
+    kind: str  # "CaskConvolution", "PointWiseV2", "ForeignNode" ...
+    precision: str  # "int8", "fp16", "fp32" ...
+    tactic: str = ""
+    on_dla: bool = False
+
+
+@dataclass(frozen=True)
+class BuildFacts:
+    """What building showed: fusion, memory, time, and everything that was not as it should be."""
+
+    layers_before: int  # of the network as parsed
+    layers: Tuple[EngineLayer, ...]
+    activation_mib: float  # device memory one execution context takes
+    workspace_mib: int  # the limit that was set
+    host_peak_mib: int  # resident memory of the building process at its highest
+    seconds: Dict[str, float]  # parse, calibrate, build, check ...
+    timing_cache: str  # "new", "reused" or "refused"
+    skipped_tactics: int = 0  # kernels not tried for want of memory or workspace
+    dla_fallback: Tuple[str, ...] = ()  # layers that were to run on the DLA and run on the GPU
+    notes: Tuple[str, ...] = ()  # builder messages worth knowing that are no warnings
+
+    @property
+    def layers_after(self) -> int:
+        """Layers of the engine; fewer than before is what fusion brought."""
+        return len(self.layers)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file beside the engine file that belongs to it, such as compiled kernels."""
+
+    file_name: str
+    sha256: str
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +166,10 @@ class EngineManifest:
     layers_total: int
     layers_quantised: int
     warnings: Tuple[str, ...] = ()
+    attachments: Tuple[Attachment, ...] = ()
+    route: str = "plain"
+    build: Optional[BuildFacts] = None
+    golden_distance: Optional[float] = None  # from the model's answers on golden frames, see core.verification
     schema: int = 1
     extra: Dict[str, str] = field(default_factory=dict)
 

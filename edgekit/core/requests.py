@@ -12,11 +12,46 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from edgekit.core.detector import DetectorSpec
-from edgekit.core.engine import EngineManifest
+from edgekit.core.engine import EngineManifest, PreparedModel
 from edgekit.core.release import ReleaseFile, ReleaseManifest
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.service import Health, is_alive
 from edgekit.core.stats import LatencySummary, Rate
+
+
+@dataclass(frozen=True)
+class PrepareRequest:
+    """Make the model file that TensorRT is to build from: verb `prepare`. Answered on the host's own machine.
+
+    It needs onnx and onnxruntime, which a Jetson lacks. Nothing is written if the model can be used as it is, which
+    `prepared` None says. quantiser is "onnxruntime" or "modelopt".
+    """
+
+    detector: DetectorSpec
+    model_path: str
+    out_path: str
+    precision: str
+    route: str
+    typed: bool
+    calibration_dir: Optional[str] = None
+    keep_float: Tuple[str, ...] = ()
+    quantiser: str = "onnxruntime"
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class PrepareAnswer:
+    prepared: Optional[PreparedModel]
+    head_layers: Tuple[str, ...]  # names of the nodes from the head's last convolutions to the outputs
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """Open an engine and tell what is in it: verb `inspect`. Only an engine that its manifest admits is parsed."""
+
+    engine_dir: str
+    detector: DetectorSpec
+    schema: int = 1
 
 
 @dataclass(frozen=True)

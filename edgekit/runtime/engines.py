@@ -16,8 +16,8 @@ from edgekit.errors import BuildError, DeviceError, EngineError
 from edgekit.runtime.engine_files import check_digest, read_manifest
 
 # Back end -> the module that runs its engines and the one that builds them; imported when first needed.
-_RUNNERS = {"onnxruntime": "edgekit.runtime.ort"}
-_BUILDERS = {"onnxruntime": "edgekit.runtime.ort_build"}
+_RUNNERS = {"onnxruntime": "edgekit.runtime.ort.engine"}
+_BUILDERS = {"onnxruntime": "edgekit.runtime.ort.build"}
 
 
 class Engine(Protocol):

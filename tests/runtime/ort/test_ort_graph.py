@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 
 from edgekit.core.tensors import InputSize, ShapeProfile
 from edgekit.errors import BuildError, ModelError
-from edgekit.runtime.ort_graph import count_layers, fix_sizes, head_nodes, name_nodes, read_model, unshare_biases
+from edgekit.runtime.ort.graph import count_layers, fix_sizes, head_nodes, name_nodes, read_model, unshare_biases
 from tests.onnx_models import edit, save_plain, save_yolov8
 
 

@@ -24,7 +24,6 @@ from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, ModelError
 from edgekit.files import sha256_file
-from edgekit.runtime import ort_quantise
 from edgekit.runtime.engine_folders import (
     build_lock,
     check_disk,
@@ -34,8 +33,9 @@ from edgekit.runtime.engine_folders import (
     part_folder,
     publish,
 )
-from edgekit.runtime.ort import OrtEngine, first_line, open_session, tensor_specs
-from edgekit.runtime.ort_graph import (
+from edgekit.runtime.ort import quantise as ort_quantise
+from edgekit.runtime.ort.engine import OrtEngine, first_line, open_session, tensor_specs
+from edgekit.runtime.ort.graph import (
     count_layers,
     fix_sizes,
     holds_quantisation,

@@ -24,9 +24,12 @@ from edgekit.core.engine import BuildRequest
 from edgekit.core.tensors import InputSize, ShapeProfile
 from edgekit.errors import BuildError, CalibrationError, EngineError, EngineMismatchError, ModelError
 from edgekit.files import sha256_file
-from edgekit.runtime import engine_folders, ort, ort_build, ort_quantise
+from edgekit.runtime import engine_folders
 from edgekit.runtime.engines import build_engine, load_engine
-from edgekit.runtime.ort_graph import count_layers
+from edgekit.runtime.ort import build as ort_build
+from edgekit.runtime.ort import engine as ort
+from edgekit.runtime.ort import quantise as ort_quantise
+from edgekit.runtime.ort.graph import count_layers
 from tests.onnx_models import LABELS, SIDE, dims_of, edit, save_plain, save_yolov8
 
 PROFILE = DeviceProfile(
@@ -441,7 +444,7 @@ def test_device_without_the_package_onnx_runs_engines_and_says_why_it_builds_non
         "import sys; sys.modules['onnx'] = None\n"
         "from pathlib import Path\n"
         "from edgekit.errors import DeviceError\n"
-        "from edgekit.runtime import engines, ort\n"
+        "from edgekit.runtime import engines\nfrom edgekit.runtime.ort import engine as ort\n"
         "from edgekit.runtime.engine_files import read_manifest\n"
         "folder = Path(sys.argv[1])\n"
         "ort.load(folder / 'model.onnx', read_manifest(folder), 1).close()\n"

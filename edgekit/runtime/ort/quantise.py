@@ -16,7 +16,7 @@ from edgekit.core.detector import DetectorSpec
 from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, CalibrationError, SourceError
-from edgekit.runtime.ort_graph import WEIGHTED_OPS, head_nodes
+from edgekit.runtime.ort.graph import WEIGHTED_OPS, head_nodes
 from edgekit.runtime.pictures import list_pictures, read_picture
 from edgekit.runtime.preprocess import Preprocess, network_inputs
 
