@@ -5,9 +5,10 @@
 Compared: everything between a 1920x1080 BGR frame in memory and its boxes in frame pixels, less the time inside ONNX
 Runtime. Both run the same ONNX file with the same thresholds, on the same frames in turns of ten, in one process, with
 one thread for OpenCV, PyTorch and ONNX Runtime, so that a time is that of one core. Ours is stages_for: preprocess,
-inference, decode in series. Theirs is YOLO(model).predict(frame), less the inference time that it reports itself; what
-is neither its preprocess nor its postprocess is "other". Without `ultralytics` installed only ours is measured; it is
-no dependency, so install it in an environment of its own and run this script there.
+launch, collect in series; "other" is what launch takes around inference. Theirs is YOLO(model).predict(frame), less the
+inference time that it reports itself; what is neither its preprocess nor its postprocess is "other". Without
+`ultralytics` installed only ours is measured; it is no dependency, so install it in an environment of its own and run
+this script there.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from edgekit.core.engine import BuildRequest
 from edgekit.core.stats import mean_interval
 from edgekit.runtime.engines import build_engine, load_engine
+from edgekit.runtime.frames import Frame
 from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sources import open_source
 from edgekit.runtime.stages import stages_for
@@ -50,7 +51,7 @@ def main() -> int:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with open_source("memory://?width=1920&height=1080&frames=32") as source, tempfile.TemporaryDirectory() as folder:
-        frames = [next(source).pixels for _ in range(32)]
+        frames = [next(source) for _ in range(32)]
         contenders = {"edgekit": kit(arguments, folder)} | ultralytics(arguments)
         turns = take_turns(contenders, frames, arguments.turns)
     result = summarise(turns) | {"model": arguments.model.name} | machine()
@@ -58,32 +59,35 @@ def main() -> int:
     return 0
 
 
-def kit(arguments: argparse.Namespace, folder: str) -> Callable[[np.ndarray], Sample]:
+def kit(arguments: argparse.Namespace, folder: str) -> Callable[[Frame], Sample]:
     """One frame through this kit's stages, one after the other."""
     detector, profile = detector_from(arguments), probe_device()
     request = BuildRequest(detector, "fp32", profile.engine_key, str(arguments.model), folder)
     engine_id = build_engine(request, profile, lambda *_: None).engine_id
     engine = load_engine(str(Path(folder) / engine_id), detector, profile, threads=1)
-    stages = stages_for(detector, engine.manifest)
-    size = stages.input_size
-    tensor = np.zeros((1, 3, size.height, size.width), np.float32)
+    stages = stages_for(detector, engine)
+    slot = stages.make_slot()
 
-    def run(frame: np.ndarray) -> Sample:
+    def run(frame: Frame) -> Sample:
         started = time.perf_counter()
-        fit = stages.preprocess(frame, tensor[0])
-        inputs = stages.name_inputs(tensor)
+        fit = stages.preprocess(frame, slot, 0)
         prepared = time.perf_counter()
-        outputs = engine.infer(inputs)
-        inferred = time.perf_counter()
-        (found,) = stages.finish(outputs, [fit])
+        stages.launch(slot, 1)
+        launched = time.perf_counter()
+        collected = stages.collect(slot, [fit])
         finished = time.perf_counter()
-        pre, post = (prepared - started) * 1e3, (finished - inferred) * 1e3
-        return {"host_ms": pre + post, "pre_ms": pre, "post_ms": post, "other_ms": 0.0, "detections": float(len(found))}
+        pre, post = (prepared - started) * 1e3, (finished - launched) * 1e3
+        other = (launched - prepared) * 1e3 - collected.inference_ms
+        (found,) = collected.detections
+        return {
+            "host_ms": pre + post + other, "pre_ms": pre, "post_ms": post, "other_ms": other,
+            "detections": float(len(found)),
+        }  # fmt: skip
 
     return run
 
 
-def ultralytics(arguments: argparse.Namespace) -> dict[str, Callable[[np.ndarray], Sample]]:
+def ultralytics(arguments: argparse.Namespace) -> dict[str, Callable[[Frame], Sample]]:
     """One frame through Ultralytics' predict, if it is installed."""
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
@@ -102,9 +106,9 @@ def ultralytics(arguments: argparse.Namespace) -> dict[str, Callable[[np.ndarray
         "verbose": False, "device": "cpu", "save": False,
     }  # fmt: skip
 
-    def run(frame: np.ndarray) -> Sample:
+    def run(frame: Frame) -> Sample:
         started = time.perf_counter()
-        (answer,) = model.predict(frame, **options)
+        (answer,) = model.predict(frame.pixels, **options)
         total = (time.perf_counter() - started) * 1e3
         speed = answer.speed
         host = total - speed["inference"]
@@ -118,7 +122,7 @@ def ultralytics(arguments: argparse.Namespace) -> dict[str, Callable[[np.ndarray
 
 
 def take_turns(
-    contenders: dict[str, Callable[[np.ndarray], Sample]], frames: list[np.ndarray], turns: int
+    contenders: dict[str, Callable[[Frame], Sample]], frames: list[Frame], turns: int
 ) -> dict[str, list[Sample]]:
     """The median sample of each turn; the first two turns of everyone are warm-up."""
     medians: dict[str, list[Sample]] = {name: [] for name in contenders}

@@ -100,6 +100,9 @@ class FakeEngine:
         """Remember that it was closed."""
         self.closed = True
 
+    def stages(self, detector: DetectorSpec, batch: int) -> None:
+        """None: the host's stages."""
+
 
 class Greys(Source):
     """Frames (64, 64) whose brightness is their index; each costs `delay_s`, and the one at `fail_at` raises."""

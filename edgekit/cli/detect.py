@@ -10,14 +10,17 @@ import typer
 from edgekit.cli.console import facts
 from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
-from edgekit.control.build import build, place_order
+from edgekit.control.build import fulfil, place_order
 from edgekit.control.detectors import with_thresholds
-from edgekit.core.requests import DetectAnswer, DetectRequest
+from edgekit.core.requests import DetectAnswer, DetectRequest, StreamCounts
 
 
 def command(
     app: App,
-    source: Annotated[str, typer.Argument(help="A picture, folder, pattern in quotes, video, or scenes://")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Pictures, a folder, pattern in quotes, video, or scenes://"),
+    ],
     device: DeviceOption = "local",
     detector: DetectorOption = None,
     precision: Annotated[Literal["fp32", "fp16", "int8"], typer.Option("--precision")] = "fp32",
@@ -26,8 +29,12 @@ def command(
     jsonl: Annotated[Path | None, typer.Option("--jsonl", help="Write one JSON line a frame here.")] = None,
     confidence: Annotated[float | None, typer.Option("--confidence", min=0, max=1, help="Least score to keep.")] = None,
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, help="Frames in one call of the engine. Default: one for each source."),
+    ] = None,
 ) -> None:
-    """Run a detector over a source and write what it finds.
+    """Run a detector over one source, or several at once, and write what it finds.
 
     Examples:
 
@@ -35,14 +42,18 @@ def command(
         edgekit detect 'drive/*.png' --jsonl found.jsonl
         edgekit detect street.mp4 --video found.mp4
         edgekit detect 'scenes://?seed=7&frames=60' --video demo.mp4
+        edgekit detect front.mp4 back.mp4 --jsonl found.jsonl
     """
     entry = app.device(device)
     with app.console.progress() as on_progress:
         order = place_order(app.project, entry, precision, on_progress, detector=detector)
-        build(order.link, order.request, on_progress)
+        fulfil(order, on_progress)
         spec = with_thresholds(order.detector.spec, confidence=confidence)
         sinks = _sinks(video, images, jsonl)
-        wanted = DetectRequest(order.engine_dir, spec, source_uri(source), sinks, frames, entry.threads)
+        first, *rest = map(source_uri, sources)
+        wanted = DetectRequest(
+            order.engine_dir, spec, first, sinks, frames, entry.threads, more_sources=tuple(rest), batch=batch or 0
+        )
         answer = order.link.call("detect", wanted, DetectAnswer, on_progress)
     app.console.result(answer, facts(_rows(answer)))
     for skipped in answer.skipped:
@@ -61,7 +72,13 @@ def _rows(answer: DetectAnswer) -> list[tuple[str, object]]:
         ("frames", answer.frames),
         ("found", found),
         ("dropped", answer.dropped),
+        *[(stream.stream, _stream_row(stream)) for stream in answer.streams],
         ("pipeline FPS", f"{answer.rate.fps:.1f}" if answer.rate else "not measured"),
         ("frame age p50", f"{age.p50_ms:.1f} ms" if age else "not measured"),
         *[("written", path) for path in answer.written],
     ]
+
+
+def _stream_row(stream: StreamCounts) -> str:
+    text = f"{stream.frames} frames, {stream.detections} objects, {stream.dropped} dropped"
+    return f"{text}, ended early: {stream.error}" if stream.error else text

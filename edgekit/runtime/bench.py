@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import numpy as np
 
-from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.progress import OnProgress
 from edgekit.core.requests import BenchAnswer, BenchRequest
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.stats import Rate, summarise_latency, summarise_rate
+from edgekit.core.tensors import InputSize
 from edgekit.errors import UsageError
 from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import Engine, load_engine
@@ -26,6 +27,9 @@ from edgekit.runtime.usage import CpuMeter, memory_peak_mib, reset_memory_peak
 
 # Short enough that a noisy neighbour hits the engine and the pipeline alike, long against filling the pipeline.
 _SLICE_S = 1.0
+
+# Looking at the clock, and waking up after a GPU, must be nothing beside what is timed.
+_CHUNK_S = 0.01
 
 # Batches at the start of a slice that were under way before the pipeline ran at its own pace.
 _SETTLING_BATCHES = 4
@@ -42,11 +46,11 @@ class _Samples:
     detections: int = 0
     dropped: int = 0
 
-    def add_intervals(self, finished_s: List[float], batch: int = 1) -> None:
-        """Append a slice by the moments at which its batches were finished."""
+    def add_intervals(self, finished_s: List[float], frames: int) -> None:
+        """Append a slice by the moments at which so many more frames were finished."""
         for took_s in np.diff(finished_s):
-            start_s, step_s = self.times_s[-1], float(took_s) / batch
-            self.times_s.extend(start_s + step_s * (row + 1) for row in range(batch))
+            start_s, step_s = self.times_s[-1], float(took_s) / frames
+            self.times_s.extend(start_s + step_s * (row + 1) for row in range(frames))
 
     @property
     def measured_s(self) -> float:
@@ -108,45 +112,43 @@ def run_bench(request: BenchRequest, profile: DeviceProfile, on_progress: OnProg
         started_s = time.monotonic()
         engine = load_engine(request.engine_dir, request.detector, profile, threads=request.threads)
         load_s = time.monotonic() - started_s
-        try:
+        with closing(engine):
             return measure(request, engine, source, load_s, on_progress)
-        finally:
-            engine.close()
 
 
 def measure(
     request: BenchRequest, engine: Engine, source: Source, engine_load_s: float, on_progress: OnProgress
 ) -> BenchAnswer:
     """The measuring itself, for an engine that is loaded and a source that does not end."""
-    bench = _Bench(request.detector, engine, source, request.batch)
-    bench.warm_up(request.warmup_frames)
-    total_s = max(1, round(2 * request.duration_s))
-    on_progress("measuring", 0, total_s)
-    for _ in bench.alternate(request.duration_s):
-        on_progress("measuring", min(total_s, round(bench.measured_s)), total_s)
-    frame_height, frame_width = bench.first_frame.pixels.shape[:2]
-    size = bench.stages.input_size
-    conditions = Conditions(
+    with closing(stages_for(request.detector, engine, request.batch)) as stages:
+        bench = _Bench(stages, source)
+        bench.warm_up(request.warmup_frames)
+        total_s = max(1, round(2 * request.duration_s))
+        on_progress("measuring", 0, total_s)
+        for _ in bench.alternate(request.duration_s):
+            on_progress("measuring", min(total_s, round(bench.measured_s)), total_s)
+        return BenchAnswer(_conditions(request, stages.input_size, bench.first_frame), bench.measurement(engine_load_s))
+
+
+def _conditions(request: BenchRequest, size: InputSize, frame: Frame) -> Conditions:
+    frame_height, frame_width = frame.pixels.shape[:2]
+    return Conditions(
         source=request.source, frame_width=frame_width, frame_height=frame_height, batch=size.batch,
         input_height=size.height, input_width=size.width, warmup_frames=request.warmup_frames,
         duration_s=request.duration_s, threads=request.threads,
     )  # fmt: skip
-    return BenchAnswer(conditions, bench.measurement(engine_load_s))
 
 
 class _Bench:
-    """One engine and one source, measured in slices."""
+    """One engine's stages and one source, measured in slices that share their slots."""
 
-    def __init__(self, detector: DetectorSpec, engine: Engine, source: Source, batch: int) -> None:
-        self.stages: Stages = stages_for(detector, engine.manifest, batch)
+    def __init__(self, stages: Stages, source: Source) -> None:
         self.first_frame: Frame = next(source)
-        self._engine, self._source = engine, source
+        self._stages, self._source = stages, source
+        self._slots = [stages.make_slot() for _ in range(stages.slots)]
+        self._calls = 1  # of the engine between two looks at the clock
         self._cpu = CpuMeter()
         self._alone, self._pipeline = _Samples(), _Samples()
-        size = self.stages.input_size
-        self._tensor = np.zeros((size.batch, 3, size.height, size.width), np.float32)
-        for planes in self._tensor:
-            self.stages.preprocess(self.first_frame.pixels, planes)
 
     @property
     def measured_s(self) -> float:
@@ -154,10 +156,11 @@ class _Bench:
 
     def warm_up(self, frames: int) -> None:
         """Bring caches, clocks and allocators to where they stay; nothing of it is counted."""
-        batch = self.stages.input_size.batch
-        for _ in range(-(-frames // batch)):
-            self._engine.infer(self.stages.name_inputs(self._tensor))
-        with Pipeline(self._source, self.stages, self._engine) as pipeline:
+        slot, batch = self._filled_slot(), self._stages.input_size.batch
+        if frames:
+            self._stages.replay(slot, -(-frames // batch))
+        self._calls = self._calls_for(slot, _CHUNK_S)
+        with Pipeline(self._source, self._stages, self._slots) as pipeline:
             for count, _ in enumerate(pipeline, 1):
                 if count >= frames:
                     return
@@ -195,20 +198,37 @@ class _Bench:
             cpu_utilisation_pct=self._cpu.utilisation_pct,
         )
 
+    def _filled_slot(self) -> Any:
+        slot = self._slots[0]
+        for row in range(self._stages.input_size.batch):
+            self._stages.preprocess(self.first_frame, slot, row)
+        return slot
+
+    def _calls_for(self, slot: Any, duration_s: float) -> int:
+        """How often the engine runs in about duration_s; at least once."""
+        calls = 1
+        while True:
+            started_s = time.monotonic()
+            self._stages.replay(slot, calls)
+            if time.monotonic() - started_s >= duration_s:
+                return calls
+            calls *= 2
+
     def _measure_alone(self, slice_s: float) -> None:
-        """The engine on a tensor that is ready, call after call: the most this engine can give."""
-        inputs = self.stages.name_inputs(self._tensor)
+        """The engine on a batch that is ready, call after call: the most this engine can give."""
+        slot = self._filled_slot()
+        self._stages.replay(slot, 1)
         finished_s = [time.monotonic()]
         while finished_s[-1] - finished_s[0] < slice_s or len(finished_s) < 3:
-            self._engine.infer(inputs)
+            self._stages.replay(slot, self._calls)
             finished_s.append(time.monotonic())
-        self._alone.add_intervals(finished_s, self.stages.input_size.batch)
+        self._alone.add_intervals(finished_s, self._stages.input_size.batch * self._calls)
 
     def _measure_pipeline(self, slice_s: float) -> None:
-        batch = self.stages.input_size.batch
+        batch = self._stages.input_size.batch
         settling = _SETTLING_BATCHES * batch
         finished_s: List[float] = []
-        with Pipeline(self._source, self.stages, self._engine) as pipeline:
+        with Pipeline(self._source, self._stages, self._slots) as pipeline:
             for count, detected in enumerate(pipeline):
                 if count < settling:
                     continue

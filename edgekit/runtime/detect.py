@@ -1,9 +1,11 @@
-"""The verb `detect`: a source through the pipeline into sinks."""
+"""The verb `detect`: one or several sources through the pipeline into sinks."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, deque
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Counter as CounterOf
 from typing import Deque, Optional, Sequence, Tuple
@@ -12,14 +14,17 @@ import cv2
 
 from edgekit.core.device import DeviceProfile
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import DetectAnswer, DetectRequest
+from edgekit.core.requests import DetectAnswer, DetectRequest, StreamCounts
 from edgekit.core.stats import summarise_latency, summarise_rate
+from edgekit.errors import EdgekitError
 from edgekit.runtime.engines import load_engine
 from edgekit.runtime.frames import Source
 from edgekit.runtime.pipeline import DetectedFrame, Pipeline
 from edgekit.runtime.sinks import Sinks, open_sinks
-from edgekit.runtime.sources import open_source
-from edgekit.runtime.stages import stages_for
+from edgekit.runtime.stages import batch_for, stages_for
+from edgekit.runtime.stream_group import open_sources
+
+_log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 1.0
 
@@ -32,15 +37,15 @@ class _Tally:
     """What went through so far."""
 
     labels: Sequence[str]
-    frames: int = 0
-    detections: int = 0
+    frames: CounterOf[str] = field(default_factory=Counter)  # by stream
+    detections: CounterOf[str] = field(default_factory=Counter)  # by stream
     per_class: CounterOf[int] = field(default_factory=Counter)
     finished_s: Deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES_KEPT))
     ages_ms: Deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES_KEPT))
 
     def add(self, detected: DetectedFrame) -> None:
-        self.frames += 1
-        self.detections += len(detected.detections)
+        self.frames[detected.frame.stream] += 1
+        self.detections[detected.frame.stream] += len(detected.detections)
         self.per_class.update(detected.detections.class_ids.tolist())
         self.finished_s.append(detected.finished_s)
         self.ages_ms.append(detected.age_ms)
@@ -54,31 +59,35 @@ class _Tally:
 
 
 def run_detect(request: DetectRequest, profile: DeviceProfile, on_progress: OnProgress) -> DetectAnswer:
-    """Detect until the source ends, `max_frames` came, or Ctrl-C; sinks keep what was written until then.
+    """Detect until the sources end, `max_frames` came in all, or Ctrl-C; sinks keep what was written until then.
 
-    on_progress("detecting", frames, total) once a second; total is 0 for an endless source.
+    on_progress("detecting", frames, total) once a second; total is 0 for an endless source. Of several live sources one
+    may fail while the others go on, which the log and the answer say.
     Raises SourceError, UsageError, EngineError or DeviceError; incomplete files are removed then.
     """
     limit_cv_threads()
-    with open_source(request.source) as source:
+    with open_sources(request.sources) as source:
         sinks = open_sinks(request.sinks, request.detector.labels, source)
         tally = _Tally(request.detector.labels)
         with sinks:
             engine = load_engine(request.engine_dir, request.detector, profile, threads=request.threads)
-            try:
-                with Pipeline(source, stages_for(request.detector, engine.manifest), engine) as pipeline:
-                    _drain(pipeline, sinks, tally, request.max_frames, _total(source, request.max_frames), on_progress)
-            finally:
-                engine.close()
+            batch = request.batch or batch_for(len(source.streams), engine.manifest.profile)
+            with ExitStack() as stack:
+                stack.callback(engine.close)
+                stages = stack.enter_context(closing(stages_for(request.detector, engine, batch)))
+                pipeline = stack.enter_context(Pipeline(source, stages))
+                _drain(pipeline, sinks, tally, request.max_frames, _total(source, request.max_frames), on_progress)
         return DetectAnswer(
-            frames=tally.frames,
+            frames=sum(tally.frames.values()),
             dropped=pipeline.dropped,
-            detections=tally.detections,
+            detections=sum(tally.detections.values()),
             per_label=tally.per_label(),
             rate=summarise_rate(list(tally.finished_s)),
             frame_age=summarise_latency(list(tally.ages_ms)),
             written=sinks.written,
-            skipped=source.notes,
+            skipped=(*source.notes, *map(_describe_failure, pipeline.failures)),
+            streams=_counts(request.sources, source, pipeline, tally),
+            batch=batch,
         )
 
 
@@ -97,15 +106,44 @@ def _drain(
 ) -> None:
     if max_frames == 0:
         return
-    reported_s = time.monotonic()
-    for detected in pipeline:
+    reported_s, failed = time.monotonic(), 0
+    for done, detected in enumerate(pipeline, 1):
         sinks.write(detected)
         tally.add(detected)
         if time.monotonic() - reported_s >= _PROGRESS_EVERY_S:
             reported_s = time.monotonic()
-            on_progress("detecting", tally.frames, total)
-        if tally.frames == max_frames:
+            on_progress("detecting", done, total)
+            failed = _log_failures(pipeline, failed)
+        if done == max_frames:
             return
+
+
+def _log_failures(pipeline: Pipeline, known: int) -> int:
+    """Say which streams failed beyond the `known` ones; how many failed in all."""
+    failures = pipeline.failures
+    for failure in failures[known:]:
+        _log.warning("%s", _describe_failure(failure))
+    return len(failures)
+
+
+def _describe_failure(failure: Tuple[str, BaseException]) -> str:
+    stream, reason = _reason(failure)
+    return f"{stream} ended early: {reason}"
+
+
+def _counts(uris: Sequence[str], source: Source, pipeline: Pipeline, tally: _Tally) -> Tuple[StreamCounts, ...]:
+    if len(source.streams) < 2:
+        return ()
+    dropped, failures = pipeline.dropped_by_stream, dict(map(_reason, pipeline.failures))
+    return tuple(
+        StreamCounts(name, uri, tally.frames[name], dropped[name], tally.detections[name], failures.get(name, ""))
+        for uri, name in zip(uris, (stream.name for stream in source.streams))
+    )
+
+
+def _reason(failure: Tuple[str, BaseException]) -> Tuple[str, str]:
+    stream, error = failure
+    return stream, error.what if isinstance(error, EdgekitError) else str(error)
 
 
 def _total(source: Source, max_frames: Optional[int]) -> int:

@@ -17,7 +17,8 @@ class Frame:
 
     pixels (H, W, 3) uint8 BGR, read-only for everyone: a source may hand out the same array again. captured_s on the
     clock of time.monotonic; capture_ms is what obtaining it cost, without waiting for it to be due. path is the file
-    that holds exactly this picture, where there is one.
+    that holds exactly this picture, where there is one. stream names the one of several sources that it is from, "" for
+    a single source. constant: the source hands out this memory again, never changes it, and keeps it until it closes.
     """
 
     pixels: np.ndarray
@@ -26,6 +27,8 @@ class Frame:
     name: str
     capture_ms: float = 0.0
     path: Optional[str] = None
+    stream: str = ""
+    constant: bool = False
 
 
 class Source:
@@ -33,9 +36,12 @@ class Source:
 
     live: a frame that nobody takes is gone, so late frames are dropped. fps, size (width_px, height_px) and
     frame_count are None where unknown, varying or endless. paths are the files read, which no sink may overwrite.
+    constant: see Frame. name is the stream's among several, "" for a single source.
     """
 
     live: bool = False
+    constant: bool = False
+    name: str = ""
     fps: Optional[float] = None
     size: Optional[Tuple[int, int]] = None
     frame_count: Optional[int] = None
@@ -45,6 +51,11 @@ class Source:
         self._index = 0
         self._stopped = False
         self._due_s: Optional[float] = None
+
+    @property
+    def streams(self) -> Tuple[Source, ...]:
+        """What is read one thread each: this source itself, or the members of a group."""
+        return (self,)
 
     @property
     def notes(self) -> Tuple[str, ...]:
@@ -64,7 +75,9 @@ class Source:
         if self.live and not self._wait_until_due():
             raise StopIteration
         pixels, name, path = read
-        frame = Frame(pixels, self._index, time.monotonic(), name, capture_ms, path)
+        frame = Frame(
+            pixels, self._index, time.monotonic(), name, capture_ms, path, stream=self.name, constant=self.constant
+        )
         self._index += 1
         return frame
 

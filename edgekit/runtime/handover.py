@@ -1,6 +1,6 @@
 """Passing items from one thread to the next: bounded, ending cleanly, and carrying errors along.
 
-Each hand-over has one producer and one consumer side. The producer calls `put` and at the end `finish`; the consumer
+A hand-over has one producer and one consumer side. The producer calls `put` and at the end `finish`; the consumer
 calls `get` (or iterates) and may give up at any time with `close`. Neither call ever waits for a side that has left.
 """
 
@@ -17,24 +17,39 @@ class EndOfStream(Exception):  # noqa: N818 - an end is no error
     """The producer finished, or the consumer closed the hand-over, and nothing is left to take."""
 
 
+class Changed(threading.Condition):
+    """A Condition that a signal cannot break: Ctrl-C raises in the middle of whatever the main thread does.
+
+    Between two steps of `notify` that leaves a waiter in the queue that was woken already, and every later call fails
+    on it. Python 3.10.5 and 3.11 fixed that (gh-92530); drop this with JetPack 5.
+    """
+
+    def notify(self, n: int = 1) -> None:
+        """Wake up to n waiters."""
+        waiters = self._waiters  # type: ignore[attr-defined]
+        for waiter in [waiter for waiter in waiters if not waiter.locked()]:
+            waiters.remove(waiter)
+        super().notify(n)
+
+
 class Handover(Generic[T]):
-    """What `Lossless` and `LatestFrame` share. They differ only in how a full hand-over makes room."""
+    """Every item arrives, in order; a full hand-over makes the producer wait."""
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
             raise ValueError(f"capacity: expected at least 1, got {capacity}")
         self._capacity = capacity
         self._items: Deque[T] = deque()
-        self._changed = threading.Condition()
+        self._changed = Changed()
         self._finished = False
         self._closed = False
         self._error: Optional[BaseException] = None
-        self.dropped = 0
 
     def put(self, item: T) -> bool:
         """Hand over an item. False if the consumer has left, so that the producer can stop."""
         with self._changed:
-            self._make_room()
+            while len(self._items) >= self._capacity and not self._closed:
+                self._changed.wait()
             if self._closed:
                 return False
             self._items.append(item)
@@ -77,26 +92,3 @@ class Handover(Generic[T]):
             self._closed = True
             self._items.clear()
             self._changed.notify_all()
-
-    def _make_room(self) -> None:
-        raise NotImplementedError
-
-
-class Lossless(Handover[T]):
-    """Every item arrives: a full hand-over makes the producer wait. For files."""
-
-    def _make_room(self) -> None:
-        while len(self._items) >= self._capacity and not self._closed:
-            self._changed.wait()
-
-
-class LatestFrame(Handover[T]):
-    """Only the newest item waits: an older one is dropped and counted. For live sources, where late is worthless."""
-
-    def __init__(self) -> None:
-        super().__init__(capacity=1)
-
-    def _make_room(self) -> None:
-        while len(self._items) >= self._capacity:
-            self._items.popleft()
-            self.dropped += 1

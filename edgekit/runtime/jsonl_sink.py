@@ -1,4 +1,7 @@
-"""Detections as JSON lines: {"index", "name", "age_ms", "detections": [{"box_xyxy", "score", "class_id", "label"}]}."""
+"""Detections as JSON lines: {"index", "name", "age_ms", "detections": [{"box_xyxy", "score", "class_id", "label"}]}.
+
+Of several sources, "stream" comes first and names the one that a frame, and its index, is of.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ LOG_BYTES = 64 << 20
 
 def line_of(detected: DetectedFrame, labels: Sequence[str]) -> str:
     """One frame as one line, boxes in frame pixels."""
+    stream = detected.frame.stream
     record = {
+        **({"stream": stream} if stream else {}),
         "index": detected.frame.index,
         "name": detected.frame.name,
         "age_ms": round(detected.age_ms, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import FrozenSet, List, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from edgekit.core.letterbox import fit_letterbox
 from edgekit.errors import DeviceError, UsageError
 from edgekit.runtime.draw import annotate
-from edgekit.runtime.frames import Frame
+from edgekit.runtime.frames import Frame, Source
 from edgekit.runtime.pipeline import DetectedFrame
 from edgekit.runtime.unfinished import UnfinishedFile
 
@@ -87,9 +87,47 @@ class VideoFile:
         return 1 + min(max(missed, 0), _MOST_REPEATS)
 
 
+class VideoFiles:
+    """An annotated video for each of several streams, named by `video_path`."""
+
+    def __init__(self, target: Path, labels: Sequence[str], streams: Sequence[Source]) -> None:
+        self.target = target
+        self._files: Dict[str, VideoFile] = {}
+        try:
+            for stream in streams:
+                path = video_path(target, stream.name)
+                self._files[stream.name] = VideoFile(path, labels, stream.fps, live=stream.live)
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, detected: DetectedFrame) -> None:
+        """Add a frame to its stream's video."""
+        self._files[detected.frame.stream].write(detected)
+
+    def finish(self) -> List[str]:
+        """Complete the files; the paths of those to which frames came."""
+        written: List[str] = []
+        for name in list(self._files):
+            written += self._files[name].finish()
+            del self._files[name]  # what is complete stays, should a later one fail
+        return written
+
+    def abort(self) -> None:
+        """Remove the incomplete files."""
+        for file in self._files.values():
+            file.abort()
+
+
+def video_path(target: Path, stream: str) -> Path:
+    """Where one of several streams' video goes: found.mp4 -> found-front.mp4."""
+    return target.with_name(f"{target.stem}-{stream}{target.suffix}")
+
+
 class PictureFolder:
     """A folder of annotated pictures, named after their frames; PNG stays PNG, all else becomes JPEG.
 
+    Of several streams, a picture's name begins with its stream's.
     A name that came before gets a number, and no picture of the source is ever overwritten.
     """
 
@@ -125,7 +163,7 @@ class PictureFolder:
 
     def _path_for(self, frame: Frame) -> Path:
         source = Path(frame.path) if frame.path else None
-        stem = source.stem if source else frame.name
+        stem = "-".join(filter(None, (frame.stream, source.stem if source else frame.name)))
         suffix = ".png" if source and source.suffix.lower() == ".png" else ".jpg"
         name, count = stem + suffix, 1
         while name in self._names:

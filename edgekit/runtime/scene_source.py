@@ -57,6 +57,8 @@ class MemorySource(Source):
     There are more of them than a CPU cache holds, so reading their pixels costs what a camera's would.
     """
 
+    constant = True
+
     def __init__(self, pictures: List[np.ndarray]) -> None:
         super().__init__()
         if not pictures:

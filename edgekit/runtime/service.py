@@ -7,10 +7,10 @@ import os
 import sys
 import time
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Deque, Dict, Optional, Sequence
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
@@ -26,7 +26,7 @@ from edgekit.runtime.pipeline import Pipeline
 from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sinks import open_sinks
 from edgekit.runtime.sources import open_source
-from edgekit.runtime.stages import stages_for
+from edgekit.runtime.stages import Stages, stages_for
 
 ENGINE_FOLDER = "engine"
 _REPORT_EVERY_S = 1.0
@@ -57,23 +57,52 @@ class _Progress:
         return (len(self.finished_s) - 1) / max(self.finished_s[-1] - self.finished_s[0], 1e-9)
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One service: what it runs, where it reports, and how far it came."""
+
+    settings: ServiceSettings
+    detector: DetectorSpec
+    engine: EngineManifest
+    release_id: str
+    health_path: Path
+    progress: _Progress
+
+    def health(self, age_ms: Optional[float], dropped: int) -> Health:
+        """What is reported now."""
+        return Health(
+            service=self.settings.service,
+            release=self.release_id,
+            pid=os.getpid(),
+            frames=self.progress.frames,
+            detections=self.progress.detections,
+            fps=round(self.progress.fps(), 2),
+            frame_age_ms=None if age_ms is None else round(age_ms, 2),
+            dropped=dropped,
+            engine_id=self.engine.engine_id,
+            precision=self.engine.precision,
+            started_unix_s=self.progress.started_unix_s,
+            updated_unix_s=time.time(),
+        )
+
+
 def serve(request: ServeRequest, on_progress: OnProgress) -> Dict[str, int]:
     """Run until the source ends or a signal comes. Answers with the counts."""
     limit_cv_threads()
     release, state = Path(request.release_dir), Path(request.state_dir)
     settings = _read(release / SETTINGS_NAME, ServiceSettings)
     detector = _read(release / DETECTOR_NAME, DetectorSpec)
-    engine = load_engine(str(release / ENGINE_FOLDER), detector, probe_device(), threads=settings.threads)
-    manifest = engine.manifest
-    _say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {settings.source}")
     progress = _Progress()
-    try:
+    engine = load_engine(str(release / ENGINE_FOLDER), detector, probe_device(), threads=settings.threads)
+    with closing(engine), closing(stages_for(detector, engine)) as stages:
+        manifest = engine.manifest
+        _say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {settings.source}")
+        run = _Run(settings, detector, manifest, release.name, state / HEALTH_NAME, progress)
+        slots = [stages.make_slot() for _ in range(stages.slots)]
         while True:
-            _run_source(settings, detector, engine, progress, release.name, state / HEALTH_NAME)
+            _run_source(run, stages, slots)
             if not settings.loop:
                 return {"frames": progress.frames, "detections": progress.detections}
-    finally:
-        engine.close()
 
 
 def _say(text: str) -> None:
@@ -87,52 +116,25 @@ def _summary(health: Health) -> str:
     return f"{health.fps:.1f} FPS{age}, {health.dropped} dropped, {health.detections} objects in {health.frames} frames"
 
 
-def _run_source(
-    settings: ServiceSettings, detector: DetectorSpec, engine: Any, progress: _Progress, release_id: str, health: Path
-) -> None:
+def _run_source(run: _Run, stages: Stages, slots: Sequence[Any]) -> None:
     reported_s, logged_s, parent = 0.0, time.monotonic(), os.getppid()
-    stages = stages_for(detector, engine.manifest)
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(settings.source))
-        sinks = stack.enter_context(open_sinks(settings.sinks, detector.labels, source))
-        pipeline = stack.enter_context(Pipeline(source, stages, engine))
+        source = stack.enter_context(open_source(run.settings.source))
+        sinks = stack.enter_context(open_sinks(run.settings.sinks, run.detector.labels, source))
+        pipeline = stack.enter_context(Pipeline(source, stages, slots))
         for frame in pipeline:
             sinks.write(frame)
-            progress.note(len(frame.detections))
+            run.progress.note(len(frame.detections))
             if time.monotonic() - reported_s < _REPORT_EVERY_S:
                 continue
             reported_s = time.monotonic()
-            report = _health(settings, engine.manifest, progress, release_id, frame.age_ms, pipeline.dropped)
-            write_json(health, to_wire(report))
+            report = run.health(frame.age_ms, pipeline.dropped)
+            write_json(run.health_path, to_wire(report))
             if reported_s - logged_s >= _LOG_EVERY_S:
                 logged_s = reported_s
                 _say(_summary(report))
             if os.getppid() != parent:
                 raise DeployError("the supervisor is gone: stopping too", hint="edgekit deploy")
-
-
-def _health(
-    settings: ServiceSettings,
-    engine: EngineManifest,
-    progress: _Progress,
-    release_id: str,
-    age_ms: Optional[float],
-    dropped: int,
-) -> Health:
-    return Health(
-        service=settings.service,
-        release=release_id,
-        pid=os.getpid(),
-        frames=progress.frames,
-        detections=progress.detections,
-        fps=round(progress.fps(), 2),
-        frame_age_ms=None if age_ms is None else round(age_ms, 2),
-        dropped=dropped,
-        engine_id=engine.engine_id,
-        precision=engine.precision,
-        started_unix_s=progress.started_unix_s,
-        updated_unix_s=time.time(),
-    )
 
 
 def _read(path: Path, kind: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Pro
 from edgekit.errors import DeviceError, EdgekitError, UsageError
 from edgekit.runtime.frames import Source
 from edgekit.runtime.jsonl_sink import JsonlFile, JsonlLog
-from edgekit.runtime.picture_sinks import PictureFolder, VideoFile
+from edgekit.runtime.picture_sinks import PictureFolder, VideoFile, VideoFiles, video_path
 from edgekit.runtime.pipeline import DetectedFrame
 from edgekit.runtime.uris import split_sink
 
@@ -125,6 +125,10 @@ def _open_jsonl(path: Path, labels: Sequence[str], source: Source, protected: Fr
 
 
 def _open_video(path: Path, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    if len(source.streams) > 1:
+        for stream in source.streams:
+            _refuse_overwriting(str(video_path(path, stream.name)), protected)
+        return VideoFiles(path, labels, source.streams)
     return VideoFile(path, labels, source.fps, live=source.live)
 
 

@@ -1,55 +1,89 @@
-"""What the stages of the pipeline do for one detector and one engine."""
+"""What the stages of the pipeline do for one detector and one engine, on the CPU or on a GPU."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, List, Protocol, Sequence
 
 from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
-from edgekit.core.engine import EngineManifest
 from edgekit.core.letterbox import Fit
-from edgekit.core.postprocess import detections_from_outputs
-from edgekit.core.tensors import InputSize
+from edgekit.core.tensors import InputSize, ShapeProfile
 from edgekit.errors import UsageError
-from edgekit.runtime.preprocess import Preprocess, network_inputs
+from edgekit.runtime.frames import Frame
 
-PreprocessFrame = Callable[[np.ndarray, np.ndarray], Fit]
-NameInputs = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-FinishOutputs = Callable[[Mapping[str, np.ndarray], Sequence[Fit]], List[Detections]]
+if TYPE_CHECKING:
+    from edgekit.runtime.engines import Engine
 
 
-@dataclass(frozen=True)
-class Stages:
-    """The work of each stage, free of threads.
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """What one launch gave: detections in frame pixels, one for each fit, and how long the engine took over it all.
 
-    preprocess(pixels (H, W, 3) uint8 BGR, out (3, height, width) float32) writes all of `out`.
-    name_inputs(tensor (N, 3, height, width)) gives everything the engine takes, by input name.
-    finish(outputs, fits) gives one Detections in frame pixels for each fit; further batch items are padding.
+    waited_ms is the part of `collect` in which the host only waited for the engine; 0 where launch had waited for it.
+    """
+
+    detections: List[Detections]
+    inference_ms: float
+    waited_ms: float = 0.0
+
+
+class Stages(Protocol):
+    """The work of each stage, free of threads: preprocess into a slot, launch it, collect what comes out.
+
+    A slot holds one batch on its way: the network's input, and what comes out of it. Each of preprocess, launch and
+    collect is called from one thread at a time, not the same one for all; a slot is in one of them only. What was
+    launched is collected before the slot is used again. A slot that was filled and never launched may be filled again.
     """
 
     input_size: InputSize  # a full batch
-    smallest_batch: int  # a shorter one is padded to this
-    preprocess: PreprocessFrame
-    name_inputs: NameInputs
-    finish: FinishOutputs
+    slots: int  # batches to have under way at once: one filled, one in the engine, one decoded
+    launch_waits: bool  # True where `launch` does the work itself, on the CPU: it is worth a thread of its own
+
+    def make_slot(self) -> Any:
+        """Memory for one batch."""
+
+    def preprocess(self, frame: Frame, slot: Any, row: int) -> Fit:
+        """Make a frame the batch's item `row`. May return before the work is done; `launch` waits for it."""
+
+    def launch(self, slot: Any, rows: int) -> None:
+        """Start inference on the first `rows` items. Returns at once where a GPU does the work."""
+
+    def collect(self, slot: Any, fits: Sequence[Fit]) -> Collected:
+        """Wait for the launch and finish its outputs: decoded, suppressed, in frame pixels, in memory of their own."""
+
+    def replay(self, slot: Any, times: int) -> None:
+        """Run the engine alone, again and again on what the slot holds; returns when the last is done."""
+
+    def close(self) -> None:
+        """Give back what the slots hold. Before the engine is closed."""
 
 
-def stages_for(detector: DetectorSpec, manifest: EngineManifest, batch: int = 1) -> Stages:
-    """The stages at the engine's best height and width. Raises UsageError if it does not take `batch`."""
-    best, smallest = manifest.profile.optimum, manifest.profile.minimum.batch
+def stages_for(detector: DetectorSpec, engine: Engine, batch: int = 1) -> Stages:
+    """The stages at the engine's best height and width: the engine's own where it has some, else the host's.
+
+    Close them before the engine. Raises UsageError if the engine does not take `batch`.
+    """
+    size = _size_for(engine.manifest.profile, batch, engine.manifest.detector)
+    own = engine.stages(detector, batch)
+    if own is not None:
+        return own
+    from edgekit.runtime.host_stages import HostStages  # which needs `Collected` from here
+
+    return HostStages(detector, engine, size)
+
+
+def batch_for(streams: int, profile: ShapeProfile) -> int:
+    """One item for each stream, within what an engine takes."""
+    return max(profile.minimum.batch, min(streams, profile.maximum.batch))
+
+
+def _size_for(profile: ShapeProfile, batch: int, detector: str) -> InputSize:
+    best, smallest = profile.optimum, profile.minimum.batch
     size = InputSize(batch, best.height, best.width)
-    if not manifest.profile.admits(size):
+    if not profile.admits(size):
         raise UsageError(
-            f"batch {batch} is outside what this engine takes: {smallest} to {manifest.profile.maximum.batch}",
-            hint=f"edgekit build {manifest.detector} with a profile that includes batch {batch}",
+            f"batch {batch} is outside what this engine takes: {smallest} to {profile.maximum.batch}",
+            hint=f"edgekit build {detector} with a profile that includes batch {batch}",
         )
-    return Stages(
-        input_size=size,
-        smallest_batch=smallest,
-        preprocess=Preprocess(detector.input, size.height, size.width),
-        name_inputs=lambda tensor: network_inputs(detector, manifest.inputs, tensor),
-        finish=lambda outputs, fits: detections_from_outputs(detector, outputs, fits),
-    )
+    return size

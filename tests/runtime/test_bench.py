@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from edgekit.core.requests import BenchRequest
-from edgekit.errors import UsageError
+from edgekit.errors import EngineError, UsageError
 from edgekit.runtime.bench import Replayed, run_bench
+from edgekit.runtime.host_stages import HostStages
 from edgekit.runtime.sources import open_source
 from edgekit.runtime.usage import CpuMeter, memory_peak_mib
 from tests.fakes import FakeEngine, Greys, detector_spec
@@ -150,3 +152,62 @@ def test_the_cpu_meter_counts_only_between_start_and_stop():
     sum(range(3_000_000))
     meter.stop()
     assert 5 < meter.utilisation_pct <= 110
+
+
+class Recorded(HostStages):
+    """The host's stages, with a record of what was asked of them."""
+
+    def __init__(self, engine):
+        size = engine.manifest.profile.optimum
+        super().__init__(engine.detector, engine, size)
+        self.replays, self.made, self.closed_before_engine = [], 0, None
+        self._its_engine = engine
+        engine.stages = lambda detector, batch: self
+
+    def make_slot(self):
+        self.made += 1
+        return super().make_slot()
+
+    def replay(self, slot, times):
+        started_s = time.monotonic()
+        super().replay(slot, times)
+        self.replays.append((times, time.monotonic() - started_s))
+
+    def close(self):
+        self.closed_before_engine = not self._its_engine.closed
+
+
+def test_a_fast_engine_is_timed_over_many_calls(monkeypatch):
+    """Half a millisecond on a GPU would be timed with the clock's and the wake-up's share in it."""
+    engine = FakeEngine(delay_s=0.0005)
+    stages = Recorded(engine)
+    measured = bench(monkeypatch, engine, duration_s=0.5).measurement
+    calls, _ = Counter(times for times, _ in stages.replays if times > 1).most_common(1)[0]
+    assert calls >= 8
+    assert float(np.median([took_s for times, took_s in stages.replays if times == calls])) >= 0.008
+    assert 500 < measured.engine_rate.fps < 2000
+
+
+def test_slots_are_shared_by_all_slices_and_given_back_before_the_engine(monkeypatch):
+    """Pinned memory would grow with the duration, or be freed under a running engine."""
+    engine = FakeEngine(delay_s=0.002)
+    stages = Recorded(engine)
+    bench(monkeypatch, engine, duration_s=2.5)
+    assert stages.made == stages.slots
+    assert stages.closed_before_engine is True
+    assert engine.closed
+
+
+def test_a_failing_measurement_gives_everything_back(monkeypatch):
+    """A GPU's memory would stay taken until the process ends."""
+
+    def fail(number):
+        if number == 20:
+            raise EngineError("out of memory")
+
+    engine = FakeEngine(delay_s=0.002, on_call=fail)
+    stages = Recorded(engine)
+    with pytest.raises(EngineError, match="out of memory"):
+        bench(monkeypatch, engine)
+    assert stages.closed_before_engine is True
+    assert engine.closed

@@ -22,7 +22,8 @@ from edgekit.files import sha256_file
 from edgekit.runtime.detect import run_detect
 from edgekit.runtime.engines import build_engine
 from edgekit.runtime.probe import probe_device
-from tests.fakes import FakeEngine, detector_spec
+from edgekit.runtime.stream_group import StreamGroup
+from tests.fakes import FakeEngine, Greys, detector_spec
 from tests.onnx_models import save_yolov8
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -156,3 +157,87 @@ def test_detecting_twice_gives_the_same_answer(tmp_path, built):
         run_detect(request, probe_device(), quiet)
         texts.append([record["detections"] for record in records_in(out)])
     assert texts[0] == texts[1]
+
+
+def streams_of(answer):
+    return [(each.stream, each.frames, each.dropped, each.detections, each.error) for each in answer.streams]
+
+
+def test_several_files_share_the_engine_s_batches(tmp_path, monkeypatch):
+    """Two cameras would need two engines; or one's frames would be written under the other's name."""
+    engine = FakeEngine(detector_spec(max_batch=4))
+    monkeypatch.setattr("edgekit.runtime.detect.load_engine", lambda *_, **__: engine)
+    folders = [str(save_pictures(tmp_path / name, count)) for name, count in (("front", 7), ("back", 3))]
+    sinks = (f"jsonl:{tmp_path}/o.jsonl", f"video:{tmp_path}/o.avi", f"images:{tmp_path}/drawn")
+    request = DetectRequest("x", engine.detector, folders[0], sinks, more_sources=(folders[1],))
+    answer = run_detect(request, PROFILE, quiet)
+    assert streams_of(answer) == [("front", 7, 0, 7, ""), ("back", 3, 0, 3, "")]
+    assert (answer.frames, answer.detections, answer.batch) == (10, 10, 2)
+    assert max(shape[0] for shape in engine.shapes) == 2
+    records = records_in(tmp_path / "o.jsonl")
+    for name, count in (("front", 7), ("back", 3)):
+        assert [f"{number}.png" for number in range(count)] == [
+            record["name"] for record in records if record["stream"] == name
+        ]
+    assert {f"{tmp_path}/o-front.avi", f"{tmp_path}/o-back.avi"} < set(answer.written)
+    assert len(list((tmp_path / "drawn").glob("front-*.png"))) == 7
+
+
+def test_one_source_is_told_as_before(tmp_path, fake_engine):
+    """Whatever reads the lines of one camera would meet a field it does not know."""
+    out = tmp_path / "out.jsonl"
+    request = DetectRequest("x", fake_engine.detector, str(save_pictures(tmp_path / "in", 1)), (f"jsonl:{out}",))
+    assert run_detect(request, PROFILE, quiet).streams == ()
+    assert list(records_in(out)[0]) == ["index", "name", "age_ms", "detections"]
+
+
+def test_live_sources_run_in_partial_batches_through_a_real_engine(tmp_path, built):
+    """Cameras never deliver at the same moment: a batch that waits for all of them makes every frame old."""
+    engine_dir, detector = built
+    sources = [f"scenes://?seed={seed}&width=128&height=96&fps={fps}&frames=20" for seed, fps in ((1, 40), (2, 20))]
+    request = DetectRequest(
+        str(engine_dir), detector, sources[0], (f"jsonl:{tmp_path}/o.jsonl",), more_sources=(sources[1],)
+    )
+    answer = run_detect(request, probe_device(), quiet)
+    assert [each.frames + each.dropped for each in answer.streams] == [20, 20]
+    assert [each.stream for each in answer.streams] == ["scenes", "scenes-2"]
+    for name in ("scenes", "scenes-2"):
+        indices = [record["index"] for record in records_in(tmp_path / "o.jsonl") if record["stream"] == name]
+        assert indices == sorted(set(indices))
+
+
+def test_a_live_stream_that_fails_is_named_and_the_others_go_on(monkeypatch, fake_engine, caplog):
+    """Nobody would know that a camera is blind, or all would be blind for one."""
+    good, bad = Greys(30, live=True, fps=20.0), Greys(None, live=True, fps=50.0, fail_at=3)
+    group = StreamGroup([good, bad], ["good", "bad"])
+    monkeypatch.setattr("edgekit.runtime.detect.open_sources", lambda uris: group)
+    request = DetectRequest("x", fake_engine.detector, "a", more_sources=("b",))
+    answer = run_detect(request, PROFILE, quiet)
+    assert [(each.stream, each.frames + each.dropped, each.error) for each in answer.streams] == [
+        ("good", 30, ""),
+        ("bad", 3, "the cable came loose"),
+    ]
+    assert answer.skipped == ("bad ended early: the cable came loose",)
+    assert "bad ended early: the cable came loose" in caplog.text
+
+
+def test_a_file_that_fails_among_others_ends_the_run(monkeypatch, fake_engine):
+    """Half a video's results would pass for all of them."""
+    group = StreamGroup([Greys(None), Greys(50, fail_at=5)], ["good", "bad"])
+    monkeypatch.setattr("edgekit.runtime.detect.open_sources", lambda uris: group)
+    with pytest.raises(SourceError, match="cable"):
+        run_detect(DetectRequest("x", fake_engine.detector, "a", more_sources=("b",)), PROFILE, quiet)
+
+
+@pytest.mark.parametrize(
+    ("streams", "largest", "asked", "batch"), [(1, 8, 0, 1), (3, 8, 0, 3), (3, 2, 0, 2), (2, 8, 4, 4)]
+)
+def test_the_batch_is_that_of_the_sources_as_far_as_the_engine_takes_it(
+    tmp_path, monkeypatch, streams, largest, asked, batch
+):
+    """An engine for two would refuse three cameras, or one for eight would serve them one by one."""
+    engine = FakeEngine(detector_spec(max_batch=largest))
+    monkeypatch.setattr("edgekit.runtime.detect.load_engine", lambda *_, **__: engine)
+    first, *rest = [str(save_pictures(tmp_path / str(number), 4)) for number in range(streams)]
+    request = DetectRequest("x", engine.detector, first, more_sources=tuple(rest), batch=asked)
+    assert batch == run_detect(request, PROFILE, quiet).batch

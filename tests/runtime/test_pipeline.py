@@ -6,10 +6,12 @@ import gc
 import threading
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from edgekit.core.tensors import ShapeProfile
 from edgekit.errors import EngineError, SourceError, UsageError
 from edgekit.runtime.pipeline import Pipeline
 from edgekit.runtime.stages import stages_for
@@ -18,7 +20,7 @@ from tests.fakes import FakeEngine, Greys, detector_spec
 
 def pipeline_for(source, engine=None, batch=1):
     engine = engine or FakeEngine()
-    return Pipeline(source, stages_for(engine.detector, engine.manifest, batch), engine)
+    return Pipeline(source, stages_for(engine.detector, engine, batch))
 
 
 def brightness(detected):
@@ -102,11 +104,8 @@ def test_batches_cover_every_frame_also_when_the_last_is_short(count):
 
 def test_a_fixed_batch_is_padded():
     """An engine built for exactly 4 pictures refuses 3."""
-    detector = detector_spec(max_batch=4)
-    engine = FakeEngine(detector)
-    stages = stages_for(detector, engine.manifest, 4)
-    fixed = type(stages)(stages.input_size, 4, stages.preprocess, stages.name_inputs, stages.finish)
-    with Pipeline(Greys(6), fixed, engine) as pipeline:
+    engine = FakeEngine(replace(detector_spec(), profile=ShapeProfile.fixed(4, 64, 64)))
+    with pipeline_for(Greys(6), engine, batch=4) as pipeline:
         assert list(range(6)) == [brightness(detected) for detected in pipeline]
     assert {4} == {shape[0] for shape in engine.shapes}
 
@@ -203,15 +202,17 @@ def test_starting_and_ending_many_pipelines_never_hangs():
 
 def test_memory_does_not_grow_with_the_stream():
     """A service would die after days."""
-    with pipeline_for(Greys(1200)) as pipeline:
-        frames = iter(pipeline)
-        for _ in range(200):
-            next(frames)
-        gc.collect()
-        tracemalloc.start()
-        for _ in range(900):
-            next(frames)
-        gc.collect()
-        grown_bytes = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
+    try:
+        with pipeline_for(Greys(1200)) as pipeline:
+            frames = iter(pipeline)
+            for _ in range(200):
+                next(frames)
+            gc.collect()
+            tracemalloc.start()
+            for _ in range(900):
+                next(frames)
+            gc.collect()
+            grown_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()  # once the threads ended: older Pythons crash if one of them allocates meanwhile
     assert grown_bytes < 300_000  # 900 frames are 11 MB

@@ -14,6 +14,7 @@ from edgekit.runtime.frames import Frame, Source
 from edgekit.runtime.jsonl_sink import JsonlLog
 from edgekit.runtime.pipeline import DetectedFrame, StageTimes
 from edgekit.runtime.sinks import open_sinks
+from edgekit.runtime.stream_group import StreamGroup
 
 LABELS = ("car", "person")
 ONE_CAR = Detections(np.array([[10, 12, 40, 36]], np.float32), np.array([0.9], np.float32), np.array([0], np.int32))
@@ -25,9 +26,14 @@ def source_of(*paths, live=False, fps=None):
     return source
 
 
-def detected(index=0, name=None, path=None, size=(64, 48), grey=90):
+def group_of(*names, live=False, fps=None):
+    members = [source_of(live=live, fps=fps) for _ in names]
+    return StreamGroup(members, names)
+
+
+def detected(index=0, name=None, path=None, size=(64, 48), grey=90, stream=""):
     pixels = np.full((size[1], size[0], 3), grey, np.uint8)
-    frame = Frame(pixels, index, 0.0, name or f"frame-{index:06d}", path=path)
+    frame = Frame(pixels, index, 0.0, name or f"frame-{index:06d}", path=path, stream=stream)
     return DetectedFrame(frame, ONE_CAR, 12.3456, 0.0, StageTimes(0, 0, 0, 0))
 
 
@@ -223,3 +229,37 @@ def test_a_live_log_is_bounded(tmp_path):
     kept = [json.loads(line)["index"] for line in lines.splitlines()]
     assert list(range(100 - len(kept), 100)) == kept
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * 2300
+
+
+def test_each_stream_has_its_own_video_and_its_own_picture_names(tmp_path):
+    """Two cameras' pictures would alternate in one video, or overwrite each other."""
+    frames = [detected(index, stream=stream) for index in range(3) for stream in ("front", "back")]
+    written = run(f"video:{tmp_path}/o.avi", frames, group_of("front", "back"))
+    assert written == (f"{tmp_path}/o-front.avi", f"{tmp_path}/o-back.avi")
+    assert [len(video_frames(path)) for path in written] == [3, 3]
+    run(f"images:{tmp_path}/drawn", frames, group_of("front", "back"))
+    assert names_in(tmp_path / "drawn")[::3] == ["back-frame-000000.jpg", "front-frame-000000.jpg"]
+
+
+def test_the_video_of_a_stream_without_frames_is_not_written(tmp_path):
+    """An empty file would look like a failure of the encoder."""
+    written = run(f"video:{tmp_path}/o.avi", [detected(stream="front")], group_of("front", "back"))
+    assert written == (f"{tmp_path}/o-front.avi",)
+    assert names_in(tmp_path) == ["o-front.avi"]
+
+
+def test_a_failure_leaves_none_of_the_streams_videos(tmp_path):
+    """Half a result would pass for the whole."""
+    with pytest.raises(SourceError), open_sinks([f"video:{tmp_path}/o.avi"], LABELS, group_of("a", "b")) as sinks:
+        sinks.write(detected(stream="a"))
+        raise SourceError("cut")
+    assert names_in(tmp_path) == []
+
+
+def test_a_stream_s_video_never_overwrites_a_source(tmp_path):
+    """`detect o-a.mp4 b.mp4 --video o.mp4` would destroy its own input."""
+    group = group_of("o-a", "b")
+    group.paths = (str(tmp_path / "x-b.mp4"),)
+    with pytest.raises(UsageError, match="what the source reads"):
+        open_sinks([f"video:{tmp_path}/x.mp4"], LABELS, group)
+    assert names_in(tmp_path) == []
