@@ -47,8 +47,10 @@ class Fit:
         y -= self.top
         x /= self.scale_x
         y /= self.scale_y
-        np.clip(x, 0, self.frame_width, out=x)
-        np.clip(y, 0, self.frame_height, out=y)
+        for values, limit in ((x, self.frame_width), (y, self.frame_height)):
+            # As np.clip does, which takes ten times as long over the few boxes of a picture.
+            np.maximum(values, 0, out=values)
+            np.minimum(values, limit, out=values)
         return boxes
 
     def to_input(self, boxes_frame_xyxy: np.ndarray) -> np.ndarray:

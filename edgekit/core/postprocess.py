@@ -38,20 +38,28 @@ def detections_from_outputs(
         confidence=spec.confidence if confidence is None else confidence,
         multi_label=multi_label,
     )
-    iou = spec.iou if iou is None else iou
-    limit = spec.max_detections if max_detections is None else max_detections
-    needs_nms = LAYOUTS[spec.layout].needs_nms
     return [
-        _finish(found, fit, limit, iou if needs_nms else None, spec.class_agnostic_nms)
+        detections_from_candidates(spec, found, fit, iou=iou, max_detections=max_detections)
         for found, fit in zip(decode(spec.layout, outputs, context), fits)
     ]
 
 
-def _finish(found: Detections, fit: Fit, limit: int, iou: Optional[float], class_agnostic: bool) -> Detections:
-    if len(found) == 0:
-        return found
-    if iou is None:
-        kept = found.select(np.argsort(-found.scores, kind="stable")[:limit])
+def detections_from_candidates(
+    spec: DetectorSpec,
+    candidates: Detections,
+    fit: Fit,
+    *,
+    iou: Optional[float] = None,
+    max_detections: Optional[int] = None,
+) -> Detections:
+    """One picture's decoded candidates, boxes in input pixels -> its detections in frame pixels, best score first."""
+    if len(candidates) == 0:
+        return candidates
+    limit = spec.max_detections if max_detections is None else max_detections
+    if LAYOUTS[spec.layout].needs_nms:
+        overlap = spec.iou if iou is None else iou
+        boxes, scores, class_ids = candidates.boxes_xyxy, candidates.scores, candidates.class_ids
+        kept = candidates.select(nms(boxes, scores, class_ids, overlap, limit, spec.class_agnostic_nms))
     else:
-        kept = found.select(nms(found.boxes_xyxy, found.scores, found.class_ids, iou, limit, class_agnostic))
+        kept = candidates.select(np.argsort(-candidates.scores, kind="stable")[:limit])
     return kept.with_boxes(fit.to_frame(kept.boxes_xyxy))

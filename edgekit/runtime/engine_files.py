@@ -26,15 +26,32 @@ def read_manifest(engine_dir: Path) -> EngineManifest:
 def check_digest(engine_dir: Path, manifest: EngineManifest) -> Path:
     """The engine file's path, once its size and SHA-256 are those the manifest names. Raises EngineError if not."""
     path = engine_dir / manifest.file_name
-    hint = f"edgekit build {manifest.detector} --precision {manifest.precision} --force"
-    if not path.is_file():
-        raise EngineError(f"{path} is missing", hint=hint)
-    if path.stat().st_size != manifest.file_bytes:
-        raise EngineError(
-            f"{path} holds {path.stat().st_size} bytes, its manifest says {manifest.file_bytes}",
-            why="the file was cut short or replaced",
-            hint=hint,
-        )
-    if sha256_file(path) != manifest.file_sha256:
-        raise EngineError(f"{path} does not match the digest in its manifest", why="the file was altered", hint=hint)
+    _check_file(path, manifest.file_bytes, manifest.file_sha256, manifest)
     return path
+
+
+def check_attachments(engine_dir: Path, manifest: EngineManifest) -> None:
+    """Raise EngineError unless every file that belongs to the engine is there as the manifest names it."""
+    for item in manifest.attachments:
+        if Path(item.file_name).name != item.file_name:
+            raise EngineError(f"{item.file_name!r} is no plain file name", hint=_again(manifest))
+        _check_file(engine_dir / item.file_name, item.bytes, item.sha256, manifest)
+
+
+def _check_file(path: Path, size: int, sha256: str, manifest: EngineManifest) -> None:
+    if not path.is_file():
+        raise EngineError(f"{path} is missing", hint=_again(manifest))
+    if path.stat().st_size != size:
+        raise EngineError(
+            f"{path} holds {path.stat().st_size} bytes, its manifest says {size}",
+            why="the file was cut short or replaced",
+            hint=_again(manifest),
+        )
+    if sha256_file(path) != sha256:
+        raise EngineError(
+            f"{path} does not match the digest in its manifest", why="the file was altered", hint=_again(manifest)
+        )
+
+
+def _again(manifest: EngineManifest) -> str:
+    return f"edgekit build {manifest.detector} --precision {manifest.precision} --force"

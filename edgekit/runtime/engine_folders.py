@@ -15,7 +15,7 @@ from edgekit.core.progress import OnProgress
 from edgekit.core.wire import to_wire
 from edgekit.errors import BuildError, EdgekitError
 from edgekit.files import fsync_file, fsync_folder, write_json
-from edgekit.runtime.engine_files import check_digest, read_manifest
+from edgekit.runtime.engine_files import check_attachments, check_digest, read_manifest
 
 _LOCK_NAME = ".build.lock"
 _PART_SUFFIX = ".part"
@@ -23,11 +23,12 @@ _MIB = 1 << 20
 
 
 def find_engine(engines_dir: Path, engine_id: str) -> Optional[EngineManifest]:
-    """The manifest of a finished engine whose file is whole; None if it has to be built."""
+    """The manifest of a finished engine whose files are whole; None if it has to be built."""
     folder = engines_dir / engine_id
     try:
         manifest = read_manifest(folder)
         check_digest(folder, manifest)
+        check_attachments(folder, manifest)
     except EdgekitError:
         return None
     return manifest if manifest.engine_id == engine_id else None
@@ -65,7 +66,8 @@ def part_folder(engines_dir: Path, engine_id: str) -> Iterator[Path]:
 def publish(part: Path, manifest: EngineManifest) -> None:
     """Give a finished folder its final name, durably. It takes the place of a damaged engine of that name."""
     write_json(part / MANIFEST_NAME, to_wire(manifest))
-    fsync_file(part / manifest.file_name)
+    for name in (manifest.file_name, *(item.file_name for item in manifest.attachments)):
+        fsync_file(part / name)
     fsync_folder(part)
     final = part.parent / manifest.engine_id
     old = part.with_name(f".{manifest.engine_id}-old{_PART_SUFFIX}")

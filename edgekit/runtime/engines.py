@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, Dict, Mapping, Protocol
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Protocol
 
 import numpy as np
 
@@ -13,11 +13,19 @@ from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest, check_fits
 from edgekit.core.progress import OnProgress
 from edgekit.errors import BuildError, DeviceError, EngineError
-from edgekit.runtime.engine_files import check_digest, read_manifest
+from edgekit.runtime.engine_files import check_attachments, check_digest, read_manifest
+
+if TYPE_CHECKING:
+    from edgekit.runtime.stages import Stages
 
 # Back end -> the module that runs its engines and the one that builds them; imported when first needed.
-_RUNNERS = {"onnxruntime": "edgekit.runtime.ort.engine"}
-_BUILDERS = {"onnxruntime": "edgekit.runtime.ort.build"}
+_RUNNERS = {"onnxruntime": "edgekit.runtime.ort.engine", "tensorrt": "edgekit.runtime.trt.engine"}
+_BUILDERS = {"onnxruntime": "edgekit.runtime.ort.build", "tensorrt": "edgekit.runtime.trt.build"}
+# What a package that may be missing is called where it is installed from.
+_HINTS = {
+    "tensorrt": "sudo apt install python3-libnvinfer, or a virtual environment with --system-site-packages",
+    "cv2": "sudo apt install python3-opencv",
+}
 
 
 class Engine(Protocol):
@@ -32,18 +40,22 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """Give back memory; the engine cannot be used afterwards."""
+        """Give back memory; the engine cannot be used afterwards. Safe more than once."""
+
+    def stages(self, detector: DetectorSpec, batch: int) -> Optional[Stages]:
+        """The stages of the pipeline as this back end does them best; None: the host does them around `infer`."""
 
 
 def load_engine(engine_dir: str, detector: DetectorSpec, profile: DeviceProfile, *, threads: int = 0) -> Engine:
     """Open the engine in a folder for a detector on this device.
 
-    Raises EngineMismatchError if it belongs to another device, version or model, EngineError if the file is damaged.
+    Raises EngineMismatchError if it belongs to another device, version or model, EngineError if a file is damaged.
     """
     folder = Path(engine_dir)
     manifest = read_manifest(folder)
     check_fits(manifest, profile.engine_key, model_sha256=detector.model_sha256)
     path = check_digest(folder, manifest)
+    check_attachments(folder, manifest)
     return _module(_RUNNERS, manifest.backend).load(path, manifest, threads)  # type: ignore[no-any-return]
 
 
@@ -67,5 +79,6 @@ def _module(table: Mapping[str, str], backend: str) -> Any:
         return importlib.import_module(table[backend])
     except ModuleNotFoundError as error:
         # A device that only runs engines may lack what building needs, the package onnx.
-        missing = f"the Python package {error.name!r} is missing on this device"
-        raise DeviceError(missing, hint=f"pip install {error.name}") from None
+        name = (error.name or "unknown").partition(".")[0]
+        missing = f"the Python package {name!r} is missing on this device"
+        raise DeviceError(missing, hint=_HINTS.get(name, f"pip install {name}")) from None
