@@ -8,9 +8,8 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -23,16 +22,8 @@ from edgekit.core.engine import BuildRequest, EngineManifest
 from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, ModelError
-from edgekit.files import sha256_file
-from edgekit.runtime.engine_folders import (
-    build_lock,
-    check_disk,
-    disk_errors,
-    disk_full,
-    find_engine,
-    part_folder,
-    publish,
-)
+from edgekit.runtime.building import base_manifest, build_or_find, read_requested_model
+from edgekit.runtime.engine_folders import check_disk, disk_errors, disk_full, part_folder, publish
 from edgekit.runtime.ort import quantise as ort_quantise
 from edgekit.runtime.ort.engine import OrtEngine, first_line, open_session, tensor_specs
 from edgekit.runtime.ort.graph import (
@@ -43,7 +34,7 @@ from edgekit.runtime.ort.graph import (
     read_model,
     unshare_biases,
 )
-from edgekit.runtime.preprocess import network_inputs
+from edgekit.runtime.sanity import prove
 
 FILE_NAME = "model.onnx"
 _OPSET_FOR_CHANNEL_SCALES = 13
@@ -52,7 +43,7 @@ _OPSET_FOR_CHANNEL_SCALES = 13
 def build(request: BuildRequest, profile: DeviceProfile, on_progress: OnProgress) -> EngineManifest:
     """Build the engine asked for, or find it finished. on_progress(what, done, total) is told of each step.
 
-    Raises ModelError, BuildError or CalibrationError; whatever fails, nothing half written stays behind.
+    Raises ModelError, BuildError, CalibrationError or VerifyError; whatever fails, nothing half written stays behind.
     """
     if request.precision == "fp16":
         raise BuildError(
@@ -60,20 +51,9 @@ def build(request: BuildRequest, profile: DeviceProfile, on_progress: OnProgress
             why="ONNX Runtime computes FP16 models on a CPU by way of FP32, which is slower than FP32 itself",
             hint="use --precision fp32 or int8",
         )
-    engines_dir = Path(request.engines_dir)
-    found = _finished(request, engines_dir)
-    if found is None:
-        with build_lock(engines_dir, on_progress):
-            # Another builder may have finished it while this one waited.
-            found = _finished(request, engines_dir)
-            if found is None:
-                return _build_new(request, profile, engines_dir, on_progress)
-    on_progress("already built", 1, 1)
-    return found
-
-
-def _finished(request: BuildRequest, engines_dir: Path) -> Optional[EngineManifest]:
-    return None if request.force else find_engine(engines_dir, request.engine_id)
+    return build_or_find(
+        request, on_progress, lambda engines_dir: _build_new(request, profile, engines_dir, on_progress)
+    )
 
 
 def _build_new(
@@ -81,7 +61,7 @@ def _build_new(
 ) -> EngineManifest:
     started_s = time.perf_counter()
     model_path = Path(request.model_path)
-    model = _read_requested_model(model_path, request)
+    model = _requested_model(request)
     # The engine and, for int8, the float model, its twin that reports ranges and the quantised one.
     needed_bytes = (6 if request.precision == "int8" else 2) * model_path.stat().st_size + (4 << 20)
     check_disk(engines_dir, needed_bytes)
@@ -96,16 +76,9 @@ def _build_new(
     return manifest
 
 
-def _read_requested_model(path: Path, request: BuildRequest) -> onnx.ModelProto:
-    if not path.is_file():
-        raise ModelError(f"{path} does not exist")
-    if sha256_file(path) != request.detector.model_sha256:
-        raise ModelError(
-            f"{path} is not the model of detector {request.detector.name}",
-            why=f"its SHA-256 does not begin with {request.detector.model_sha256[:12]}",
-            hint="run the same command again",
-        )
-    model = read_model(path)
+def _requested_model(request: BuildRequest) -> onnx.ModelProto:
+    read_requested_model(request)  # the digest first: nothing is parsed that was not asked for
+    model = read_model(Path(request.model_path))
     name_nodes(model)
     fix_sizes(model, request.detector.input.name, request.detector.profile)
     return model
@@ -216,27 +189,19 @@ def _manifest(
     calibration: _Calibration,
     started_s: float,
 ) -> EngineManifest:
-    return EngineManifest(
-        engine_id=request.engine_id,
-        engine_key=request.engine_key,
-        detector=request.detector.name,
+    manifest = base_manifest(
+        request,
+        path,
         backend="onnxruntime",
-        precision=request.precision,
-        file_name=path.name,
-        file_sha256=sha256_file(path),
-        file_bytes=path.stat().st_size,
-        model_sha256=request.detector.model_sha256,
+        tensors=(tensor_specs(session.get_inputs()), tensor_specs(session.get_outputs())),
+        tool_versions=_tool_versions(),
+        layers=layers,
+        started_s=started_s,
+    )
+    return dataclasses.replace(
+        manifest,
         calibration_sha256=calibration.sha256,
         calibration_images=calibration.pictures,
-        options_sha256=request.options_sha256,
-        profile=request.detector.profile,
-        inputs=tensor_specs(session.get_inputs()),
-        outputs=tensor_specs(session.get_outputs()),
-        tool_versions=_tool_versions(),
-        build_s=round(time.perf_counter() - started_s, 3),
-        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        layers_total=layers[0],
-        layers_quantised=layers[1],
         warnings=calibration.warnings,
         extra={"calibration_method": calibration.method} if calibration.method else {},
     )
@@ -253,15 +218,11 @@ def _tool_versions() -> Dict[str, str]:
 
 
 def _proved(engine: OrtEngine, request: BuildRequest) -> EngineManifest:
-    """The engine's manifest, once it has run at each size of its profile; a warning is added for NaN or infinity."""
-    manifest, profile, spec = engine.manifest, engine.manifest.profile, request.detector.input
-    strange: List[str] = []
-    for size in sorted({profile.minimum, profile.optimum, profile.maximum}, key=str):
-        images = np.full((size.batch, 3, size.height, size.width), spec.border * spec.scale, np.float32)
-        outputs = engine.infer(network_inputs(request.detector, manifest.inputs, images))
-        strange += [name for name, array in outputs.items() if not np.isfinite(array).all()]
-    engine.close()
-    if not strange:
-        return manifest
-    warning = f"a grey picture gives NaN or infinity in {', '.join(sorted(set(strange)))}"
-    return dataclasses.replace(manifest, warnings=(*manifest.warnings, warning))
+    """The engine's manifest, once the engine has proved itself."""
+    try:
+        proof = prove(engine, request)
+    finally:
+        engine.close()
+    manifest = engine.manifest
+    warnings = (*manifest.warnings, *proof.warnings)
+    return dataclasses.replace(manifest, warnings=warnings, golden_distance=proof.golden_distance)

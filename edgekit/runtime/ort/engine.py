@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import onnxruntime
 
+from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
-from edgekit.core.tensors import InputSize, TensorSpec
+from edgekit.core.tensors import TensorSpec
 from edgekit.errors import EngineError
+from edgekit.runtime.input_sizes import check_sizes
 from edgekit.runtime.limits import usable_cpus
+
+if TYPE_CHECKING:
+    from edgekit.runtime.stages import Stages
 
 _PROVIDERS = ["CPUExecutionProvider"]
 _ERRORS_ONLY = 3
@@ -34,14 +39,12 @@ class OrtEngine:
         self.manifest = manifest
         self._session: Optional[onnxruntime.InferenceSession] = session
         self._output_names = [output.name for output in manifest.outputs]
-        # The picture input is the only one with four dimensions.
-        self._image_name = next(tensor.name for tensor in manifest.inputs if len(tensor.shape) == 4)
 
     def infer(self, tensors: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         """Run one batch; see runtime.engines.Engine. Raises EngineError for sizes outside the profile."""
         if self._session is None:
             raise EngineError("this engine was closed")
-        self._check_sizes(tensors)
+        check_sizes(self.manifest, tensors)
         try:
             outputs = self._session.run(self._output_names, dict(tensors))
         except Exception as error:  # onnxruntime's own exceptions share no other base
@@ -52,20 +55,9 @@ class OrtEngine:
         """Give back the session's memory."""
         self._session = None
 
-    def _check_sizes(self, tensors: Mapping[str, np.ndarray]) -> None:
-        images = tensors.get(self._image_name)
-        if images is None:
-            raise EngineError(f"input {self._image_name!r} is missing", why=f"given: {', '.join(tensors) or 'nothing'}")
-        batch, _, height, width = images.shape
-        profile = self.manifest.profile
-        if not profile.admits(InputSize(batch, height, width)):
-            low, high = profile.minimum, profile.maximum
-            raise EngineError(
-                f"{width}x{height} batch {batch} is outside this engine's profile",
-                why=f"it was built for {low.width}x{low.height} batch {low.batch} to "
-                f"{high.width}x{high.height} batch {high.batch}",
-                hint="widen the profile in detector.yaml and build again",
-            )
+    def stages(self, detector: DetectorSpec, batch: int) -> Optional[Stages]:
+        """None: the CPU has no faster way than the host's stages around `infer`."""
+        return None
 
 
 def load(path: Path, manifest: EngineManifest, threads: int) -> OrtEngine:

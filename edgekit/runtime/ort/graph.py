@@ -12,6 +12,12 @@ from edgekit.core.tensors import ShapeProfile
 from edgekit.errors import BuildError, ModelError
 
 WEIGHTED_OPS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+# What lies between two convolutions can stay in 8 bits as well.
+QUANTISED_OPS = sorted(
+    WEIGHTED_OPS
+    | {"Add", "Clip", "Concat", "LeakyRelu", "MaxPool", "Mul"}
+    | {"Relu", "Reshape", "Resize", "Sigmoid", "Split", "Transpose"}
+)
 
 # Operators that ONNX Runtime implements itself. Anything else would need a plugin, that is, foreign code.
 _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
@@ -92,7 +98,7 @@ def head_nodes(graph: onnx.GraphProto) -> Set[str]:
     A weighted operator fed by a Softmax is the projection of DFL, not a last convolution, so the walk goes on.
     """
     producers = {name: node for node in graph.node for name in node.output}
-    constants = _constants(graph)
+    constants = constant_names(graph)
     found: Set[str] = set()
     pending = [value.name for value in graph.output]
     while pending:
@@ -100,9 +106,29 @@ def head_nodes(graph: onnx.GraphProto) -> Set[str]:
         if node is None or node.name in found or node.op_type in _SIZE_OPS:
             continue
         found.add(node.name)
-        if not _is_weighted(node, constants) or _projects_softmax(node, producers):
+        if not is_weighted(node, constants) or projects_softmax(node, producers):
             pending.extend(node.input)
     return found
+
+
+def constant_names(graph: onnx.GraphProto) -> Set[str]:
+    """Tensors that no input changes: stored ones, and what Q/DQ pairs make of them in a model trained for INT8."""
+    names = {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        rounded = node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] in names
+        if node.op_type == "Constant" or rounded:
+            names.update(node.output)
+    return names
+
+
+def is_weighted(node: onnx.NodeProto, constants: Set[str]) -> bool:
+    """True for a layer with stored weights; a MatMul of two activations, as in attention, is none."""
+    return node.op_type in WEIGHTED_OPS and any(name in constants for name in list(node.input)[:2])
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """The version of the ONNX operator set a model is written in."""
+    return max((int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
 
 
 def unshare_biases(model: onnx.ModelProto) -> None:
@@ -178,16 +204,8 @@ def _check_domains(model: onnx.ModelProto, path: Path) -> None:
         )
 
 
-def _constants(graph: onnx.GraphProto) -> Set[str]:
-    names = {tensor.name for tensor in graph.initializer}
-    return names | {name for node in graph.node if node.op_type == "Constant" for name in node.output}
-
-
-def _is_weighted(node: onnx.NodeProto, constants: Set[str]) -> bool:
-    return node.op_type in WEIGHTED_OPS and any(name in constants for name in list(node.input)[:2])
-
-
-def _projects_softmax(node: onnx.NodeProto, producers: Dict[str, onnx.NodeProto]) -> bool:
+def projects_softmax(node: onnx.NodeProto, producers: Dict[str, onnx.NodeProto]) -> bool:
+    """True for a weighted layer fed by a Softmax: the projection of DFL."""
     source: Optional[onnx.NodeProto] = producers.get(node.input[0])
     while source is not None and source.op_type in _MOVING_OPS:
         source = producers.get(source.input[0])

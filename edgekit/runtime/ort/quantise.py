@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, ContextManager, Dict, Iterable, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
+from onnxruntime import GraphOptimizationLevel
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType
-from onnxruntime.quantization.calibrate import create_calibrator
+from onnxruntime.quantization.calibrate import EntropyCalibrater, MinMaxCalibrater, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.progress import OnProgress
 from edgekit.core.tensors import TensorSpec
-from edgekit.errors import BuildError, CalibrationError, SourceError
-from edgekit.runtime.ort.graph import WEIGHTED_OPS, head_nodes
-from edgekit.runtime.pictures import list_pictures, read_picture
-from edgekit.runtime.preprocess import Preprocess, network_inputs
+from edgekit.errors import BuildError, CalibrationError
+from edgekit.runtime.calibration_pictures import CalibrationPictures
+from edgekit.runtime.ort.engine import open_session
+from edgekit.runtime.ort.graph import QUANTISED_OPS, WEIGHTED_OPS, head_nodes
+from edgekit.runtime.ort.histograms import Histogram
+from edgekit.runtime.preprocess import network_inputs
 
 CALIBRATION_METHOD = CalibrationMethod.MinMax
-ENOUGH_PICTURES = 300
-# What lies between two convolutions stays in 8 bits as well: going to float and back costs more than it computes.
-QUANTISED_OPS = sorted(
-    WEIGHTED_OPS
-    | {"Add", "Clip", "Concat", "LeakyRelu", "MaxPool", "Mul"}
-    | {"Relu", "Reshape", "Resize", "Sigmoid", "Split", "Transpose"}
-)
+# The share of a tensor's values that a percentile range holds; the rest is cut off. ONNX Runtime's own default.
+_SHARE = 0.99999
+# As TensorRT's entropy calibrator: 2048 bins of which the best 128 or more are kept.
+_ENTROPY_BINS = {"num_bins": 2048, "num_quantized_bins": 128, "symmetric": True}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Ranges:
     pictures: int
     warnings: Tuple[str, ...]
 
+    def largest(self, name: str) -> float:
+        """The largest absolute value of a tensor that is to keep a number of its own."""
+        return float(np.abs(np.asarray(self.tensors[name].range_value, np.float64)).max())
+
 
 def calibrate(
     model_path: Path,
@@ -46,30 +52,99 @@ def calibrate(
     pictures_dir: Optional[str],
     work_dir: Path,
     on_progress: OnProgress,
+    *,
+    method: CalibrationMethod = CALIBRATION_METHOD,
+    tensors: Optional[Set[str]] = None,
 ) -> Ranges:
     """Run every picture of a folder through the float model and note each tensor's range.
 
-    One batch is in memory at a time, whatever the set's size. Unreadable pictures are skipped with a warning.
-    Raises CalibrationError if no picture is left.
+    tensors: those to measure; by default whatever QUANTISED_OPS touch. One batch is in memory at a time, whatever the
+    set's size. Unreadable pictures are skipped with a warning. Raises CalibrationError if no picture is left, or if
+    the model answers with NaN or infinity.
     """
-    pictures = _pictures(pictures_dir)
-    feeds = _Feeds(pictures, inputs, detector, on_progress)
-    calibrator = create_calibrator(
-        model_path,
-        QUANTISED_OPS,
-        augmented_model_path=str(work_dir / "ranges.onnx"),
-        calibrate_method=CALIBRATION_METHOD,
-    )
+    declared = next(tensor for tensor in inputs if tensor.name == detector.input.name)
+    pictures = CalibrationPictures(pictures_dir, detector, declared.shape[0] or 1, on_progress)
+    feeds = (network_inputs(detector, inputs, images) for images in pictures)
+    found = measure_ranges(model_path, feeds, work_dir, method=method, tensors=tensors)
+    return Ranges(found, pictures.used, pictures.warnings)
+
+
+def measure_ranges(
+    model_path: Path,
+    feeds: Iterable[Dict[str, np.ndarray]],
+    work_dir: Path,
+    *,
+    method: CalibrationMethod = CALIBRATION_METHOD,
+    tensors: Optional[Set[str]] = None,
+) -> Any:
+    """ONNX Runtime's TensorsData of the named tensors, folded over network inputs given one batch at a time.
+
+    The model must have passed shape inference. Raises CalibrationError for values that are not finite.
+    """
+    if method == CalibrationMethod.Percentile:
+        assert tensors is not None, "percentiles are taken of named tensors"
+        return _checked(_percentiles(model_path, feeds, tensors))
+    calibrator = _calibrator(model_path, str(work_dir / "ranges.onnx"), method, tensors)
     for feed in feeds:
         # One call for each batch: it folds the batch into the ranges. Given all at once it would keep every output in
         # memory, and CalibMaxIntermediateOutputs drops data instead of folding it (onnxruntime 1.19 to 1.31).
-        calibrator.collect_data(_OneFeed(feed))
-    used = len(pictures) - len(feeds.unreadable)
-    if used == 0:
+        with _prints_to_log():
+            calibrator.collect_data(_OneFeed(feed))
+    with _prints_to_log():
+        found = calibrator.compute_data()
+    return _checked(found)
+
+
+def _prints_to_log() -> ContextManager[Any]:
+    """What ONNX Runtime prints while this is held goes to standard error: standard output is for answers."""
+    return contextlib.redirect_stdout(sys.stderr)
+
+
+def _percentiles(model_path: Path, feeds: Iterable[Dict[str, np.ndarray]], tensors: Set[str]) -> TensorsData:
+    """Symmetric ranges without the rarest values. ONNX Runtime's own histograms sort every tensor of every picture."""
+    names = sorted(tensors)
+    model = onnx.load(str(model_path))
+    values, given = _values(model), {value.name for value in model.graph.output}
+    inputs = {value.name for value in model.graph.input}
+    model.graph.output.extend(values[name] for name in names if name not in given | inputs)
+    session = open_session(model.SerializeToString(), optimise=GraphOptimizationLevel.ORT_ENABLE_BASIC)
+    computed = [name for name in names if name not in inputs]
+    histograms = {name: Histogram() for name in names}
+    for feed in feeds:
+        for name in inputs & set(names):
+            histograms[name].add(feed[name])
+        for name, array in zip(computed, session.run(computed, feed)):
+            histograms[name].add(array)
+    tops = {name: np.float32(histogram.reaching(_SHARE)) for name, histogram in histograms.items()}
+    return TensorsData(CalibrationMethod.MinMax, {name: (-top, top) for name, top in tops.items()})
+
+
+def _checked(found: TensorsData) -> TensorsData:
+    strange = sorted(name for name, measured in found.items() if not np.isfinite(measured.range_value).all())
+    if strange:
         raise CalibrationError(
-            f"none of the {len(pictures)} pictures in {pictures_dir} can be read", why=feeds.unreadable[0]
+            f"the model gives NaN or infinity in {len(strange)} tensors, the first: {strange[0]}",
+            why="no INT8 scale can be taken from that",
+            hint="look for damaged weights, or mean, std and scale of the input that do not fit the model",
         )
-    return Ranges(calibrator.compute_data(), used, tuple(_warnings(used, feeds.unreadable)))
+    return found
+
+
+def _calibrator(model_path: Path, twin_path: str, method: CalibrationMethod, tensors: Optional[Set[str]]) -> Any:
+    if method == CalibrationMethod.Entropy:
+        calibrator = EntropyCalibrater(model_path, QUANTISED_OPS, augmented_model_path=twin_path, **_ENTROPY_BINS)
+    else:
+        calibrator = MinMaxCalibrater(model_path, QUANTISED_OPS, augmented_model_path=twin_path)
+    if tensors is not None:
+        calibrator.select_tensors_to_calibrate = lambda model: (tensors, _values(model))
+    calibrator.augment_graph()
+    calibrator.create_inference_session()
+    return calibrator
+
+
+def _values(model: onnx.ModelProto) -> Dict[str, onnx.ValueInfoProto]:
+    graph = model.graph
+    return {value.name: value for value in [*graph.value_info, *graph.output, *graph.input]}
 
 
 def quantise(
@@ -102,24 +177,6 @@ def quantise(
     return quantised
 
 
-def _pictures(pictures_dir: Optional[str]) -> List[Path]:
-    if pictures_dir is None:
-        raise CalibrationError(
-            "int8 needs calibration pictures", why="the request names no folder", hint="edgekit build --calibration SET"
-        )
-    try:
-        return list_pictures(Path(pictures_dir))
-    except SourceError as error:
-        raise CalibrationError(f"the calibration set cannot serve: {error.what}", why=error.why) from None
-
-
-def _warnings(used: int, unreadable: Sequence[str]) -> Iterator[str]:
-    if used < ENOUGH_PICTURES:
-        yield f"calibrated with {used} pictures; below {ENOUGH_PICTURES} the ranges are a guess"
-    if unreadable:
-        yield f"{len(unreadable)} calibration pictures were skipped, the first: {unreadable[0]}"
-
-
 class _OneFeed(CalibrationDataReader):  # type: ignore[misc]
     """One batch in the form in which ONNX Runtime's calibrators ask for data."""
 
@@ -129,37 +186,3 @@ class _OneFeed(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> Optional[Dict[str, np.ndarray]]:
         feed, self._feed = self._feed, None
         return feed
-
-
-class _Feeds:
-    """The calibration pictures as network inputs, a batch at a time; gathers what could not be read."""
-
-    def __init__(
-        self, pictures: Sequence[Path], inputs: Sequence[TensorSpec], detector: DetectorSpec, on_progress: OnProgress
-    ) -> None:
-        self.unreadable: List[str] = []
-        self._pictures, self._inputs, self._on_progress = pictures, inputs, on_progress
-        self._detector = detector
-        best = detector.profile.optimum
-        self._preprocess = Preprocess(detector.input, best.height, best.width)
-        declared = next(tensor for tensor in inputs if tensor.name == detector.input.name)
-        self._images = np.empty((declared.shape[0] or 1, 3, best.height, best.width), np.float32)
-
-    def __iter__(self) -> Iterator[Dict[str, np.ndarray]]:
-        filled = 0
-        for done, path in enumerate(self._pictures):
-            self._on_progress("calibrating", done, len(self._pictures))
-            try:
-                self._preprocess(read_picture(path), self._images[filled])
-            except SourceError as error:
-                self.unreadable.append(f"{error.what}: {error.why}")
-                continue
-            filled += 1
-            if filled == len(self._images):
-                yield network_inputs(self._detector, self._inputs, self._images)
-                filled = 0
-        if filled:
-            # A model with a fixed batch takes no less; repeating a picture moves no minimum or maximum.
-            self._images[filled:] = self._images[filled - 1]
-            yield network_inputs(self._detector, self._inputs, self._images)
-        self._on_progress("calibrating", len(self._pictures), len(self._pictures))

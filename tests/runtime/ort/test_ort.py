@@ -22,7 +22,7 @@ from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest
 from edgekit.core.tensors import InputSize, ShapeProfile
-from edgekit.errors import BuildError, CalibrationError, EngineError, EngineMismatchError, ModelError
+from edgekit.errors import BuildError, CalibrationError, EngineError, EngineMismatchError, ModelError, VerifyError
 from edgekit.files import sha256_file
 from edgekit.runtime import engine_folders
 from edgekit.runtime.engines import build_engine, load_engine
@@ -402,7 +402,7 @@ def test_second_builder_waits_and_finds_the_engine_finished(tmp_path) -> None:
     assert part.engine_id == request.engine_id
 
 
-def test_output_that_is_not_finite_is_a_warning(tmp_path) -> None:
+def test_output_that_is_not_finite_fails_the_build(tmp_path) -> None:
     """A model that overflows builds without complaint and detects nothing."""
 
     def overflow(model):
@@ -411,8 +411,11 @@ def test_output_that_is_not_finite_is_a_warning(tmp_path) -> None:
         model.graph.node.insert(len(model.graph.node) - 1, helper.make_node("Div", [last.input[0], "zero"], ["inf"]))
         model.graph.node[-1].input[0] = "inf"
 
-    manifest = build(request_for(edit(save_yolov8(tmp_path / "model.onnx"), overflow), tmp_path))
-    assert any("NaN or infinity in output0" in warning for warning in manifest.warnings)
+    request = request_for(edit(save_yolov8(tmp_path / "model.onnx"), overflow), tmp_path)
+    with pytest.raises(VerifyError) as refusal:
+        build(request)
+    assert refusal.value.why == "a grey picture at 1x64x64 gives NaN or infinity in output0"
+    assert left_behind(request) == []
 
 
 def test_fixed_profile_is_written_into_the_engine(tmp_path) -> None:
