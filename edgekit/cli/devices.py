@@ -1,28 +1,69 @@
-"""`edgekit devices`: the fleet as devices.yaml names it."""
+"""`edgekit devices`: the fleet as devices.yaml names it, and with --probe as it really is."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from edgekit.cli.console import table
 from edgekit.cli.session import App
 from edgekit.control.inventory import Device, Targets
+from edgekit.control.link import link_to
+from edgekit.core.device import DeviceProfile
+from edgekit.errors import EdgekitError
+
+_REAL_COLUMNS = ("device", "module", "JetPack", "back end", "GPU", "memory", "engine key")
 
 
-def command(app: App) -> None:
+def command(
+    app: App,
+    probe: Annotated[bool, typer.Option("--probe", help="Ask each device that can be reached what it is.")] = False,
+) -> None:
     """List the devices of this project: how each is reached, what it runs and what it must reach.
 
-    Nothing is asked of the devices; `edgekit status` does that.
+    Nothing is asked of the devices without --probe; `edgekit status` shows what runs on them.
 
     Examples:
 
         edgekit devices
         edgekit devices --json
+        edgekit devices --probe
     """
     devices = app.inventory.devices
     if not devices and not app.console.as_json:
         app.console.note(f"{app.inventory.path} names no device")
+    if probe:
+        found = {device.name: _ask(app, device) for device in devices}
+        values = {name: _value(answer) for name, answer in found.items()}
+        app.console.result(values, table(_REAL_COLUMNS, [_real_row(*item) for item in found.items()]))
+        return
     columns = ("device", "kind", "address", "detector", "service", "precision", "targets")
     value = {"devices": devices, "groups": app.inventory.groups}
     app.console.result(value, table(columns, [_row(device) for device in devices]))
+
+
+def _ask(app: App, device: Device) -> DeviceProfile | EdgekitError:
+    try:
+        link = link_to(app.project, device)
+        return link.call("probe", {}, DeviceProfile)
+    except EdgekitError as error:
+        return error
+
+
+def _value(answer: DeviceProfile | EdgekitError) -> object:
+    if isinstance(answer, EdgekitError):
+        return {"error": answer.what, "why": answer.why, "hint": answer.hint}
+    return {"profile": answer, "engine_key": answer.engine_key, "jetpack": answer.jetpack}
+
+
+def _real_row(name: str, answer: DeviceProfile | EdgekitError) -> tuple[str | None, ...]:
+    if isinstance(answer, EdgekitError):
+        return name, answer.what, *[None] * (len(_REAL_COLUMNS) - 2)
+    back_end = f"{'TensorRT' if answer.backend == 'tensorrt' else 'ONNX Runtime'} {answer.backend_version}"
+    jetpack = answer.jetpack or (f"L4T {answer.l4t}" if answer.l4t else None)
+    memory = f"{answer.memory_total_mib} MiB"
+    return name, answer.module, jetpack, back_end, answer.gpu_name, memory, answer.engine_key
 
 
 def _row(device: Device) -> tuple[str | None, ...]:

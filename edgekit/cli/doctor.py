@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from edgekit.cli.console import remedy_lines, table
 from edgekit.cli.session import App
-from edgekit.control.doctor import Finding, examine
+from edgekit.control.doctor import examine
 from edgekit.control.project import Project
+from edgekit.core.checkup import Finding
 from edgekit.errors import NotFoundError
 
 FOUND_ERRORS = 1
 
 
 def command(app: App) -> int:
-    """Check this machine and project: packages, disk, memory, clock, devices.yaml, detectors, sets, leftovers.
+    """Check this machine, the project and its devices, to see what will not work.
+
+    Of the machine: packages, disk, memory, clock. Of the project: devices.yaml, detectors, sets, leftovers. Of each
+    device that can be reached: its back end and, with TensorRT, the GPU, the library, pycuda and the kernel compiler.
 
     The worst comes first, each with the command that mends it. The exit code is 1 if something will not work,
     0 if there are warnings at most.

@@ -11,16 +11,16 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.control.calibration_sets import load_set, set_names
 from edgekit.control.detectors import DetectorState, list_detectors
 from edgekit.control.inventory import Inventory, load_inventory
+from edgekit.control.link import Link, link_to
 from edgekit.control.project import Project
+from edgekit.core.checkup import SEVERITIES, CheckupAnswer, CheckupRequest, Finding
 from edgekit.errors import EdgekitError, NotFoundError
-
-SEVERITIES = ("error", "warning", "ok")  # worst first
 
 MIN_PYTHON = (3, 10)
 _LOW_DISK_MIB, _NO_DISK_MIB = 2048, 256
@@ -44,16 +44,6 @@ _MODULES = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. remedy is a command, or a sentence; empty when all is well."""
-
-    severity: str
-    subject: str
-    found: str
-    remedy: str = ""
-
-
 def examine(project: Project | None) -> tuple[Finding, ...]:
     """Everything found about this machine and, if there is one, the project; worst first."""
     findings = [*examine_machine(Path.cwd() if project is None else project.root)]
@@ -61,6 +51,7 @@ def examine(project: Project | None) -> tuple[Finding, ...]:
         findings.append(Finding("warning", "project", "there is none here", "edgekit init demo"))
     else:
         findings += examine_project(project)
+        findings += examine_devices(project)
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
@@ -92,6 +83,25 @@ def examine_project(project: Project) -> Iterator[Finding]:
         yield from check_detectors(states, used)
         yield from check_sets(project, states)
     yield from check_leftovers(project, time.time())
+
+
+def examine_devices(project: Project) -> Iterator[Finding]:
+    """What each device that can be reached finds about itself. devices.yaml that cannot be read is no finding here."""
+    with contextlib.suppress(EdgekitError):
+        for device in load_inventory(project).devices:
+            if device.kind == "local":
+                yield from check_device(link_to(project, device))
+
+
+def check_device(link: Link) -> Iterator[Finding]:
+    """A device's own checkup, each finding under the device's name."""
+    try:
+        answer = link.call("checkup", CheckupRequest(), CheckupAnswer)
+    except EdgekitError as error:
+        yield _from_error(link.device, error, "edgekit devices --probe")
+        return
+    for finding in answer.findings:
+        yield replace(finding, subject=f"{link.device}: {finding.subject}")
 
 
 def check_python(version: tuple[int, ...]) -> Finding:

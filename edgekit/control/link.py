@@ -12,18 +12,27 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 from edgekit.core.progress import OnProgress
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import DeviceError, UsageError, error_from_dict
 from edgekit.files import replacing
 
+if TYPE_CHECKING:
+    from edgekit.control.inventory import Device
+    from edgekit.control.project import Project
+
 T = TypeVar("T")
+
+# (exit code, last lines of standard error) -> the error they mean, None if they mean nothing special.
+Explain = Callable[[int, Sequence[str]], DeviceError | None]
+
+PACKAGE = Path(__file__).resolve().parents[1]  # the folder edgekit itself
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -50,25 +59,24 @@ class Link(Protocol):
 
 
 class LocalLink:
-    """This machine as a device: a child process for each verb, plain copies for files."""
+    """This machine as a device: a child process for each verb, plain copies for files.
 
-    def __init__(self, device: str, root: Path) -> None:
+    python: the interpreter for device code, a name or path, where TensorRT belongs to another Python than this one.
+    A script that sets up an environment and then becomes that Python will do.
+    """
+
+    def __init__(self, device: str, root: Path, python: str | None = None) -> None:
         self.device = device
         self.root = str(root)
+        self._python = python
 
     def call(self, verb: str, request: Any, answer: type[T], on_progress: OnProgress = silent) -> T:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edgekit.runtime", verb, "-"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-        )
-        try:
-            return _converse(process, verb, to_wire(request), answer, on_progress)
-        except BaseException:
-            _end(process)
-            raise
+        if self._python is None:
+            python, code = sys.executable, PACKAGE.parent
+        else:
+            python, code = _find_python(self.device, self._python), _code_alone(Path(self.root))
+        command = [python, "-m", "edgekit.runtime", verb, "-"]
+        return run_verb(command, verb, request, answer, on_progress, environment=_environment(code))
 
     def send(self, local: Path, remote: str) -> None:
         with replacing(remote) as temporary:
@@ -89,14 +97,68 @@ def work_folder(link: Link) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=".work-", dir=base)
 
 
-def _environment() -> dict[str, str]:
+def run_verb(
+    command: Sequence[str],
+    verb: str,
+    request: Any,
+    answer: type[T],
+    on_progress: OnProgress,
+    *,
+    environment: Mapping[str, str],
+    explain: Explain = lambda code, last_lines: None,
+) -> T:
+    """Run device code as a child process, hand it a request and read its answer.
+
+    explain: what an exit code without an answer means, if it is not the verb's own. Raises the error that the verb
+    ends with, DeviceError if it ends without an answer.
+    """
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    try:
+        return _converse(process, verb, to_wire(request), answer, on_progress, explain)
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _find_python(device: str, python: str) -> str:
+    found = shutil.which(Path(python).expanduser())
+    if found is None:
+        raise DeviceError(
+            f"{device}: there is no program {python!r} on this machine",
+            why="devices.yaml names it as the Python for device code",
+            hint=f"correct python: of {device} in devices.yaml",
+        )
+    return str(found)
+
+
+def _code_alone(root: Path) -> Path:
+    """A folder with nothing but edgekit in it: where it is installed, packages for this Python alone lie beside it."""
+    link = root / "code" / PACKAGE.name
+    if not (link.is_symlink() and link.resolve() == PACKAGE):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = link.with_name(f".{link.name}-{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(PACKAGE)
+        os.replace(temporary, link)
+    return link.parent
+
+
+def _environment(code: Path) -> dict[str, str]:
     """The child finds this very edgekit, also where it is a checkout that is not installed."""
-    here = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
+    path = os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part)
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def _converse(process: subprocess.Popen[bytes], verb: str, request: Any, answer: type[T], on_progress: OnProgress) -> T:
+def _converse(
+    process: subprocess.Popen[bytes],
+    verb: str,
+    request: Any,
+    answer: type[T],
+    on_progress: OnProgress,
+    explain: Explain,
+) -> T:
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     tail: deque[str] = deque(maxlen=20)
     reader = Thread(target=_keep_tail, args=(process.stderr, tail), daemon=True)
@@ -112,7 +174,7 @@ def _converse(process: subprocess.Popen[bytes], verb: str, request: Any, answer:
         return from_wire(answer, last["result"], f"the answer of {verb}")
     if last.get("event") == "error":
         raise error_from_dict(last["error"])
-    raise _broken_off(verb, code, list(tail))
+    raise explain(code, list(tail)[-6:]) or _broken_off(verb, code, list(tail))
 
 
 def _read_events(stream: IO[bytes], on_progress: OnProgress) -> dict[str, Any]:
@@ -178,10 +240,18 @@ def place_pictures(link: Link, pictures: Sequence[Path], folder: Path) -> str:
     return link.place(folder)
 
 
-def connect(device: str, kind: str, root: Path) -> Link:
+def link_to(project: Project, device: Device) -> Link:
     """The way to a device of the inventory. Raises UsageError for kinds this version cannot reach."""
+    return connect(device.name, device.kind, project.device_root(device.name), device.python)
+
+
+def connect(device: str, kind: str, root: Path, python: str | None = None) -> Link:
+    """The way to a device of that kind whose folder is `root`. Raises UsageError as `link_to` does.
+
+    python: the entry's own `python`, for device code of a device that is this machine.
+    """
     if kind == "local":
-        return LocalLink(device, root)
+        return LocalLink(device, root, python)
     raise UsageError(
         f"{device} is a {kind}, and this version of edgekit works with the local device only",
         why="deploying over SSH is not part of it yet",

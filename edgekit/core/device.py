@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from edgekit.core.l4t import jetpack_of
+
 # x86 and Arm instruction sets that change which INT8 and FP32 kernels ONNX Runtime picks, best first.
 _DECISIVE_CPU_FEATURES = ("avx512_vnni", "avx_vnni", "avx512f", "avx2", "asimddp", "asimd")
 
@@ -13,7 +15,7 @@ _DECISIVE_CPU_FEATURES = ("avx512_vnni", "avx_vnni", "avx512f", "avx2", "asimddp
 class DeviceProfile:
     """The answer to `probe`. None means the device has no such thing, or it could not be read."""
 
-    module: str  # "orin-nano-8gb"; for a PC "x86_64"
+    module: str  # "orin-nano-8gb"; for a PC its GPU, "nvidia-h200", or with ONNX Runtime its processor, "x86_64"
     backend: str  # "tensorrt" or "onnxruntime"
     backend_version: str
     python: str
@@ -33,6 +35,11 @@ class DeviceProfile:
     cuda_driver: Optional[str] = None  # the newest CUDA that the driver runs, "11.4"
     gpu_memory_mib: Optional[int] = None  # shared with the CPU on a Jetson
     schema: int = 1
+
+    @property
+    def jetpack(self) -> Optional[str]:
+        """The JetPack that its L4T belongs to, "5.1.2". What is installed may be newer."""
+        return jetpack_of(self.l4t)
 
     @property
     def engine_key(self) -> str:

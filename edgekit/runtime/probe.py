@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -16,10 +15,9 @@ from edgekit.core.cpuinfo import parse_cpuinfo
 from edgekit.core.device import DeviceProfile
 from edgekit.core.progress import OnProgress
 from edgekit.errors import DeviceError
+from edgekit.runtime.back_end import find_back_end
 from edgekit.runtime.limits import memory_mib, usable_cpus
 
-# The package that provides `import onnxruntime` goes by several names; the plain one is preferred.
-_ONNXRUNTIME_PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-silicon")
 _GSTREAMER = re.compile(r"^\s*GStreamer:\s*(YES|NO)", re.MULTILINE)
 
 
@@ -37,18 +35,20 @@ def run_probe(request: ProbeRequest, on_progress: OnProgress) -> DeviceProfile:
 
 
 def probe_device(root: Path = Path("/"), disk_of: Optional[Path] = None) -> DeviceProfile:
-    """The profile of a machine whose back end is ONNX Runtime.
+    """The profile of this machine.
 
-    disk_of: the folder whose disk is asked for free room; the home folder by default. Raises DeviceError if ONNX
-    Runtime is not installed.
+    root: where its file system begins. disk_of: the folder whose disk is asked for free room; the home folder by
+    default. Raises DeviceError as find_back_end does.
     """
+    back_end = find_back_end(root)
     cpu = parse_cpuinfo(_read(root / "proc/cpuinfo"))
     total_mib, available_mib = memory_mib(root)
     opencv, gstreamer = _opencv()
+    gpu = back_end.gpu
     return DeviceProfile(
-        module=platform.machine(),
-        backend="onnxruntime",
-        backend_version=_onnxruntime_version(),
+        module=back_end.module(platform.machine()),
+        backend=back_end.name,
+        backend_version=back_end.version,
         python=platform.python_version(),
         edgekit=edgekit.__version__,
         cpu_count=usable_cpus(root),
@@ -58,7 +58,12 @@ def probe_device(root: Path = Path("/"), disk_of: Optional[Path] = None) -> Devi
         cpu_features=cpu.features,
         opencv=opencv,
         gstreamer=gstreamer,
+        sm=gpu.sm if gpu else None,
+        l4t=back_end.jetson.l4t if back_end.jetson else None,
         cpu_name=cpu.name,
+        gpu_name=gpu.name if gpu else None,
+        cuda_driver=gpu.cuda_driver if gpu else None,
+        gpu_memory_mib=gpu.memory_mib if gpu else None,
     )
 
 
@@ -66,19 +71,6 @@ def parse_gstreamer(build_information: str) -> Optional[bool]:
     """Whether OpenCV was built with GStreamer, from cv2.getBuildInformation(); None if it does not say."""
     found = _GSTREAMER.search(build_information)
     return None if found is None else found.group(1) == "YES"
-
-
-def _onnxruntime_version() -> str:
-    for package in _ONNXRUNTIME_PACKAGES:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    raise DeviceError(
-        "ONNX Runtime is not installed on this device",
-        why=f"looked for {', '.join(_ONNXRUNTIME_PACKAGES)} in Python {platform.python_version()}",
-        hint="pip install onnxruntime onnx",
-    )
 
 
 def _opencv() -> Tuple[Optional[str], Optional[bool]]:
