@@ -12,13 +12,16 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 
 from edgekit.control.onnx_model import inspect_onnx
+from edgekit.control.reference import reference_outputs
 from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.tensors import ShapeProfile
-from edgekit.core.wire import to_wire
+from edgekit.core.wire import from_wire, to_wire
 from edgekit.files import sha256_file, write_json
 from edgekit.runtime.ort.graph import count_layers, head_nodes, read_model
 
@@ -29,6 +32,7 @@ def main() -> int:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--model", action="append", default=[], metavar="NAME=PATH", required=True)
     parser.add_argument("--prepared", action="append", default=[], metavar="NAME:VARIANT=PATH")
+    parser.add_argument("--golden", action="append", default=[], metavar="NAME=DIR", help="pictures to compare on")
     parser.add_argument("--labels", type=Path, help="of every model whose number of classes fits; else numbers")
     arguments = parser.parse_args()
     arguments.out_dir.mkdir(parents=True, exist_ok=True)
@@ -40,11 +44,15 @@ def main() -> int:
         head = sorted(head_nodes(read_model(Path(path)).graph))
         cases += [plain(name, precision, detector, source) for precision in ("fp32", "fp16")]
         cases += [calibrated(name, kind, detector, source, head) for kind in ("entropy", "minmax")]
+        cases[-1]["cache_of"] = f"{name}-int8-entropy"  # the same kernels: what was timed for one serves the other
         mine = [item.partition("=") for item in arguments.prepared if item.startswith(f"{name}:")]
         cases += [
             explicit(name, variant.partition(":")[2], detector, place(Path(path), arguments.out_dir))
             for variant, _, path in mine
         ]
+    for entry in arguments.golden:
+        name, _, folder = entry.partition("=")
+        add_golden(name, Path(folder), cases, arguments.out_dir)
     write_json(arguments.out_dir / "cases.json", cases)
     print("\n".join(str(case["name"]) for case in cases))
     return 0
@@ -65,6 +73,19 @@ def detector_for(name: str, path: Path, labels: Path | None) -> DetectorSpec:
         layout="yolov8",
         labels=tuple(names if len(names) == classes else map(str, range(classes))),
     )
+
+
+def add_golden(name: str, pictures: Path, cases: list[dict[str, Any]], out_dir: Path) -> None:
+    """Give the cases of one model a few pictures with the model's own answers, for the check that ends a build."""
+    mine = [case for case in cases if case["detector"]["name"] == name]
+    folder, answers = out_dir / f"{name}-golden", out_dir / f"{name}-golden.npz"
+    shutil.copytree(pictures, folder, dirs_exist_ok=True)
+    spec = from_wire(DetectorSpec, mine[0]["detector"], "detector")
+    outputs = reference_outputs(out_dir / str(mine[0]["model"]), spec, sorted(folder.iterdir()))
+    np.savez(answers, **{f"{index}/{key}": array for index, each in enumerate(outputs) for key, array in each.items()})
+    golden = {"images_dir": folder.name, "expected_path": answers.name, "expected_sha256": sha256_file(answers)}
+    for case in mine:
+        case["golden"] = golden
 
 
 def place(path: Path, folder: Path) -> str:

@@ -86,14 +86,18 @@ def run_case(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> N
 def build_request(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> Dict[str, Any]:
     """The verb's request; each case has caches of its own, so that a first build is a cold one."""
     home = arguments.work / case["name"]
+    cache_dir = arguments.work / case.get("cache_of", case["name"]) / "cache"
     request = {
         "detector": case["detector"], "precision": case["precision"], "engine_key": key,
         "model_path": str(arguments.cases_dir / case["model"]), "engines_dir": str(home / "engines"),
-        "cache_dir": str(home / "cache"), "route": case["route"], "tensorrt": case.get("tensorrt", {}),
+        "cache_dir": str(cache_dir), "route": case["route"], "tensorrt": case.get("tensorrt", {}),
         "head_layers": case.get("head_layers", []),
     }  # fmt: skip
     if "prepared" in case:
         request["prepared"] = case["prepared"]
+    if "golden" in case:
+        places = {key: str(arguments.cases_dir / case["golden"][key]) for key in ("images_dir", "expected_path")}
+        request["golden"] = {**case["golden"], **places}
     if case["precision"] == "int8":
         request["calibration_dir"] = str(arguments.sets_dir / "calib")
         request["calibration_sha256"] = "0" * 64

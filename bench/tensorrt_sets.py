@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,7 @@ SETS = {"calib": 300, "frozen": 220}
 
 def draw(split: str, index: int, folder: Path) -> None:
     """One picture, named as the kit names it."""
+    cv2.setNumThreads(1)
     condition = tuple(CONDITIONS)[index % len(CONDITIONS)]
     scene = render_scene(split_seed(split, index), condition, 1280, 720)
     cv2.imwrite(str(folder / f"{condition}-{index:05d}.jpg"), scene.frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -34,8 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out_dir", type=Path)
     out_dir = parser.parse_args().out_dir
-    cv2.setNumThreads(1)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for split, count in SETS.items():
             folder = out_dir / split
             folder.mkdir(parents=True, exist_ok=True)

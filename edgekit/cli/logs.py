@@ -10,7 +10,7 @@ import typer
 
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
-from edgekit.control.link import connect
+from edgekit.control.link import link_to
 from edgekit.core.requests import LogsAnswer, LogsRequest
 
 _POLL_S = 0.5
@@ -31,7 +31,7 @@ def command(
         edgekit logs -f
     """
     entry = app.device(device)
-    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
+    link = link_to(app.project, entry)
     answer = link.call("logs", LogsRequest(link.root, entry.service, lines=lines), LogsAnswer)
     if app.console.as_json:
         app.console.result({"device": entry.name, "service": entry.service, "lines": answer.text.splitlines()})

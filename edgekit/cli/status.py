@@ -11,7 +11,7 @@ from edgekit.cli.completion import complete_devices
 from edgekit.cli.console import table
 from edgekit.cli.session import App
 from edgekit.control.inventory import Device
-from edgekit.control.link import connect
+from edgekit.control.link import link_to
 from edgekit.control.services import ask_state
 from edgekit.core.requests import ServiceState, StateAnswer
 from edgekit.errors import EdgekitError, UnhealthyError
@@ -50,7 +50,7 @@ def command(
 
 def _ask(app: App, device: Device) -> StateAnswer | str:
     try:
-        link = connect(device.name, device.kind, app.project.device_root(device.name))
+        link = link_to(app.project, device)
         return ask_state(link)
     except EdgekitError as error:
         return error.what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
-from edgekit.control.link import connect
+from edgekit.control.link import link_to
 from edgekit.control.services import ask_state, stop
 
 
@@ -17,7 +17,7 @@ def command(app: App, device: DeviceOption = "local") -> None:
         edgekit stop --device local
     """
     entry = app.device(device)
-    link = connect(entry.name, entry.kind, app.project.device_root(entry.name))
+    link = link_to(app.project, entry)
     running = [item for item in ask_state(link).services if item.running]
     stopped = [stop(link, item.service).service for item in running]
     text = f"stopped {', '.join(stopped)} on {entry.name}" if stopped else f"nothing runs on {entry.name}"

@@ -21,6 +21,7 @@ VERBS = {
     "detectors": "List the detectors of this project, or show one.",
     "doctor": "Check this machine and say how to mend what is wrong.",
     "build": "Build an engine for a detector on a device.",
+    "inspect": "Show what an engine is, whether it is whole, and whether it fits a device.",
     "detect": "Run a detector over pictures, a video or a camera.",
     "deploy": "Put a detector into service on a device.",
     "status": "Show what runs on the devices.",

@@ -1,18 +1,54 @@
-"""Engines: what to ask a device to build, and asking it."""
+"""Engines: what to ask a device to build, what this machine adds to the order, and placing it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
+from edgekit.control.containers import in_container
 from edgekit.control.detectors import Detector, load_detector
+from edgekit.control.golden import prepare_golden
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, connect, engine_dir, engines_dir
+from edgekit.control.link import Link, engine_dir, engines_dir, link_to
+from edgekit.control.prepare import prepare_model
 from edgekit.control.project import Project
 from edgekit.core.device import DeviceProfile
-from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.engine import BuildRequest, EngineManifest, TensorRTOptions
+from edgekit.core.plan import candidates_for
+from edgekit.core.precision import Route, choose_route
 from edgekit.core.progress import OnProgress
-from edgekit.errors import CalibrationError
+from edgekit.core.requests import InspectAnswer, InspectRequest
+from edgekit.errors import CalibrationError, ConfigError, EngineError, UsageError
+
+TENSORRT = "tensorrt"
+
+
+@dataclass(frozen=True)
+class Order:
+    """An engine that can be built: for which device, detector and pictures, and the request that names it.
+
+    route is None where the device builds with ONNX Runtime.
+    """
+
+    project: Project
+    link: Link
+    detector: Detector
+    profile: DeviceProfile
+    request: BuildRequest
+    route: Route | None
+    calibration: MaterialisedSet | None
+
+    @property
+    def engine_dir(self) -> str:
+        """Where the engine lies on the device once it is built."""
+        return engine_dir(self.link, self.request.engine_id)
+
+
+def needs_calibration(detector: Detector, precision: str) -> bool:
+    """True if the precision takes scales that the model does not bring."""
+    return precision == "int8" and not detector.facts.trained_quantised
 
 
 def prepare_calibration(
@@ -23,60 +59,157 @@ def prepare_calibration(
     if not name:
         raise CalibrationError(
             f"{detector.spec.name} names no calibration set, and INT8 needs one",
-            hint=f"add `calibration: NAME` to {detector.folder / 'detector.yaml'}, or use --precision fp32",
+            hint=f"add `calibration: NAME` to {detector.folder / 'detector.yaml'}, or use another --precision",
         )
     return materialise(project, load_set(project, name), on_progress)
 
 
-def build_request(
-    detector: Detector, profile: DeviceProfile, precision: str, link: Link, calibration: MaterialisedSet | None
-) -> BuildRequest:
-    """What to ask for. Its engine_id is known before anything is built."""
-    pictures = calibration if precision == "int8" else None
-    return BuildRequest(
+def route_to(detector: Detector, profile: DeviceProfile, precision: str, options: TensorRTOptions) -> Route | None:
+    """How a precision comes about on a device, None with ONNX Runtime. Raises BuildError where it cannot."""
+    if profile.backend != TENSORRT:
+        return None
+    trained = detector.facts.trained_quantised
+    return choose_route(precision, profile.backend_version, sm=profile.sm, trained=trained, wanted=options.route)
+
+
+def order_engine(
+    project: Project,
+    link: Link,
+    detector: Detector,
+    profile: DeviceProfile,
+    precision: str,
+    calibration: MaterialisedSet | None,
+    options: TensorRTOptions,
+) -> Order:
+    """The order for one engine. Nothing is prepared yet, and its engine_id is known."""
+    route = route_to(detector, profile, precision, options)
+    pictures = calibration if needs_calibration(detector, precision) else None
+    on_device = pictures if route is None or route.name == "calibrator" else None
+    request = BuildRequest(
         detector=detector.spec,
         precision=precision,
         engine_key=profile.engine_key,
         model_path=link.place(detector.model_path),
         engines_dir=engines_dir(link),
-        calibration_dir=link.place(pictures.folder) if pictures else None,
+        calibration_dir=link.place(on_device.folder) if on_device else None,
         calibration_sha256=pictures.sha256 if pictures else None,
+        tensorrt=_effective(options, route),
+        route=route.name if route else "plain",
     )
+    return Order(project, link, detector, profile, request, route, pictures)
+
+
+def _effective(options: TensorRTOptions, route: Route | None) -> TensorRTOptions:
+    """The options that change this engine, so that others do not change its id: its route stands beside them."""
+    if route is None:
+        return TensorRTOptions()
+    calibrator = options.calibrator if route.name == "calibrator" else TensorRTOptions().calibrator
+    return replace(options, route="auto", calibrator=calibrator)
 
 
 @dataclass(frozen=True)
-class Order:
-    """An engine that can be built: the device it is for, its detector, and the request."""
+class Container:
+    """A wish to build in a container. image None: the one known to match."""
 
-    link: Link
-    detector: Detector
-    request: BuildRequest
-
-    @property
-    def engine_dir(self) -> str:
-        """Where the engine lies on the device once it is built."""
-        return engine_dir(self.link, self.request.engine_id)
+    image: str | None = None
 
 
 def place_order(
     project: Project,
     device: Device,
-    precision: str,
+    precision: str | None,
     on_progress: OnProgress,
     *,
     detector: str | None = None,
     calibration: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    container: Container | None = None,
 ) -> Order:
-    """Ask the device what it is and make the pictures ready. detector and calibration replace the device's own."""
+    """Ask the device what it is and make the pictures ready.
+
+    container: build in the container that matches the device; None: on the device itself.
+
+    precision None is the back end's baseline. detector and calibration replace the device's own. options are those of
+    TensorRT that were asked for on the command line, by the names of TensorRTOptions; they go before devices.yaml's.
+    Raises UsageError for options that the device's back end, or the precision, has no use for.
+    """
     model = load_detector(project, detector or device.detector)
-    link = connect(device.name, device.kind, project.device_root(device.name))
+    link = link_to(project, device)
     profile = link.call("probe", {}, DeviceProfile)
+    precision = precision or candidates_for("auto", profile.backend)[0]
+    asked = dict(options or {})
+    wanted = replace(device.tensorrt, **asked)
+    _check_options(asked, device.name, profile, precision, route_to(model, profile, precision, wanted))
+    if container is not None:
+        mounted = [path for path in wanted.plugins if path.startswith("/")]
+        link = in_container(link, profile, container.image, readable=mounted)
     pictures = None
-    if precision == "int8":
+    if needs_calibration(model, precision):
         pictures = prepare_calibration(project, model, calibration or device.calibration, on_progress)
-    return Order(link, model, build_request(model, profile, precision, link, pictures))
+    return order_engine(project, link, model, profile, precision, pictures, wanted)
+
+
+def _check_options(
+    asked: Mapping[str, Any], device: str, profile: DeviceProfile, precision: str, route: Route | None
+) -> None:
+    if asked and route is None:
+        flags = ", ".join(f"--{name.rstrip('s') if name == 'plugins' else name.replace('_', '-')}" for name in asked)
+        raise UsageError(
+            f"{flags}: {device} does not build with TensorRT",
+            why=f"its engines are made by {profile.backend} {profile.backend_version}",
+            hint="leave these options out",
+        )
+    if "route" in asked and precision != "int8":
+        raise UsageError(
+            f"--route says how INT8 comes about, and the precision is {precision}", hint="add --precision int8"
+        )
+    if "calibrator" in asked and route is not None and route.name != "calibrator":
+        raise UsageError(
+            f"--calibrator has no effect: the route is {route.name!r}",
+            why=route.why,
+            hint="add --precision int8 --route calibrator",
+        )
+
+
+def is_built(order: Order) -> bool:
+    """True if the engine lies on the device and its files are whole."""
+    try:
+        answer = order.link.call("inspect", InspectRequest(order.engine_dir), InspectAnswer)
+    except (EngineError, ConfigError):
+        return False
+    return all(file.state == "whole" for file in answer.files)
+
+
+def fulfil(order: Order, on_progress: OnProgress, *, force: bool = False) -> EngineManifest:
+    """The engine of an order: the one that is there, or one built now. force builds in any case."""
+    request = order.request if not force and is_built(order) else complete(order, on_progress)
+    return build(order.link, replace(request, force=force), on_progress)
+
+
+def complete(order: Order, on_progress: OnProgress) -> BuildRequest:
+    """The request with all that this machine adds: the prepared model, the head's layers, the golden set."""
+    request = order.request
+    golden = prepare_golden(order.project, order.detector, on_progress).place(order.link)
+    if order.route is None:
+        return replace(request, golden=golden)
+    made = prepare_model(
+        order.project,
+        order.detector,
+        order.route,
+        request.precision,
+        order.calibration,
+        on_progress,
+        keep_float=request.keep_float,
+    )
+    return replace(
+        request,
+        golden=golden,
+        model_path=order.link.place(made.model_path),
+        prepared=made.prepared,
+        head_layers=made.head_layers,
+    )
 
 
 def build(link: Link, request: BuildRequest, on_progress: OnProgress) -> EngineManifest:
-    """Have the device build an engine; one that is there already comes back at once."""
+    """Have the device build an engine exactly as requested; one that is there already comes back at once."""
     return link.call("build", request, EngineManifest, on_progress)

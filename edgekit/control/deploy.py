@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.build import build, build_request, prepare_calibration
+from edgekit.control.build import Order, build, complete, needs_calibration, order_engine, prepare_calibration
 from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
 from edgekit.control.inventory import Device
@@ -33,7 +33,13 @@ class Survey(Visit):
     """All that a deployment is decided from."""
 
     yardstick: Yardstick
-    requests: tuple[BuildRequest, ...]  # baseline first
+    orders: tuple[Order, ...]  # baseline first
+    int8_missing: str  # why INT8 is not among them, "" if it is, or was not wanted
+
+    @property
+    def requests(self) -> tuple[BuildRequest, ...]:
+        """What the orders ask for, baseline first."""
+        return tuple(order.request for order in self.orders)
 
     def record(self, engine: EngineManifest) -> Path:
         """Where the verification of an engine is kept."""
@@ -64,8 +70,8 @@ def survey(project: Project, device: Device, on_progress: OnProgress) -> Survey:
     precisions = _precisions(device, seen.detector, seen.profile)
     calibration = _calibration(project, seen.detector, device, precisions, on_progress)
     yardstick = prepare_yardstick(project, seen.detector, on_progress)
-    requests = tuple(build_request(seen.detector, seen.profile, item, seen.link, calibration) for item in precisions)
-    return Survey(**vars(seen), yardstick=yardstick, requests=requests)
+    orders, int8_missing = _orders(seen, precisions, calibration)
+    return Survey(**vars(seen), yardstick=yardstick, orders=orders, int8_missing=int8_missing)
 
 
 def plan(facts: Survey) -> tuple[Step, ...]:
@@ -129,19 +135,41 @@ def load_deployment(project: Project, device: str) -> Deployment | None:
 
 
 def _precisions(device: Device, detector: Detector, profile: DeviceProfile) -> tuple[str, ...]:
-    """With "auto" and nothing to calibrate with, only the baseline; asking for INT8 outright is an error later."""
+    """With "auto" only the baseline where there is nothing to calibrate with, or no need to.
+
+    Asking for INT8 outright is an error later if there is no set.
+    """
     precisions = candidates_for(device.precision, profile.backend)
-    if device.precision == "auto" and not (device.calibration or detector.calibration):
-        return precisions[:1]
-    return precisions
+    calibrated = detector.facts.trained_quantised or not (device.calibration or detector.calibration)
+    return precisions[:1] if device.precision == "auto" and calibrated else precisions
 
 
 def _calibration(
     project: Project, detector: Detector, device: Device, precisions: tuple[str, ...], on_progress: OnProgress
 ) -> MaterialisedSet | None:
-    if "int8" not in precisions:
+    if not any(needs_calibration(detector, precision) for precision in precisions):
         return None
     return prepare_calibration(project, detector, device.calibration, on_progress)
+
+
+def _orders(
+    seen: Visit, precisions: tuple[str, ...], calibration: MaterialisedSet | None
+) -> tuple[tuple[Order, ...], str]:
+    """An order for each precision; and why there is none for INT8 where "auto" would have tried it."""
+    device, orders = seen.device, []
+    missing = "the model was trained for INT8 and computes so already" if seen.detector.facts.trained_quantised else ""
+    for precision in precisions:
+        try:
+            orders.append(
+                order_engine(
+                    seen.project, seen.link, seen.detector, seen.profile, precision, calibration, device.tensorrt
+                )
+            )
+        except BuildError as error:
+            if device.precision != "auto" or precision != "int8":
+                raise
+            missing = error.what
+    return tuple(orders), missing
 
 
 def _records(facts: Survey) -> dict[str, Verification]:
@@ -168,16 +196,18 @@ def _checked_engines(
     """
     engines: dict[str, EngineManifest] = {}
     checked: list[Verification] = []
-    for request in facts.requests:
+    for order in facts.orders:
+        request = order.request
         try:
-            engine = facts.engine(request.engine_id) or build(facts.link, request, on_progress)
+            engine = facts.engine(request.engine_id)
+            engine = engine or build(facts.link, complete(order, on_progress), on_progress)
             checked.append(_verified(facts, engine, on_progress))
         except (BuildError, VerifyError) as error:
             if facts.device.precision != "auto" or request.precision != "int8":
                 raise
             return engines, checked, f"INT8 failed, {error.what}"
         engines[engine.engine_id] = engine
-    return engines, checked, ""
+    return engines, checked, facts.int8_missing
 
 
 def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> Verification:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from edgekit.control.project import Project
 from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
+from edgekit.core.engine import TensorRTOptions
 from edgekit.errors import NotFoundError
 
 LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
 DEFAULT_DETECTOR = "roadscene"
 ALL = "all"
+
+# What TensorRT's options may be; the command line keeps to the same.
+WORKSPACE_MIB = (16, 1 << 20)
+DLA_CORE_MAX = 7
 
 # Names become folder, unit and SSH host names.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -50,6 +55,8 @@ class Device:
     targets: Targets = Targets()
     threads: int = 0  # engine threads on a CPU back end; 0: the back end decides
     loop: bool = False  # start a finite source again at its end
+    tensorrt: TensorRTOptions = field(default_factory=TensorRTOptions)  # ONNX Runtime ignores it
+    python: str | None = None  # interpreter for device code of this machine, where it is not the one edgekit runs in
     address: str | None = None
     port: int = 22
     user: str | None = None
@@ -110,13 +117,31 @@ def inventory_from_yaml(data: Any, path: Path) -> Inventory:
     return Inventory(path, tuple(devices), document.groups)
 
 
+def check_plugin(path: str) -> str:
+    """A plugin library by its place on the device, or by a name its loader knows. Raises ValueError for another."""
+    if "/" in path and not path.startswith("/"):
+        raise ValueError(f"expected a path on the device from / on, or a library's plain name, got {path!r}")
+    return path
+
+
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_Plugin = Annotated[_Text, AfterValidator(lambda path: check_plugin(path))]
 
 
 class _Targets(Section):
     fps: float | None = Field(default=None, gt=0)
     p99_ms: float | None = Field(default=None, gt=0)
     watts: float | None = Field(default=None, gt=0)
+
+
+class _TensorRT(Section):
+    route: Literal["auto", "calibrator", "explicit"] = "auto"
+    calibrator: Literal["entropy", "minmax"] = "entropy"
+    workspace_mib: int | None = Field(default=None, ge=WORKSPACE_MIB[0], le=WORKSPACE_MIB[1])
+    optimisation_level: int | None = Field(default=None, ge=0, le=5)
+    dla_core: int | None = Field(default=None, ge=0, le=DLA_CORE_MAX)
+    plugins: tuple[_Plugin, ...] = ()
+    library_tactics: bool = False
 
 
 class _Entry(Section):
@@ -135,6 +160,8 @@ class _Entry(Section):
     targets: _Targets = _Targets()
     threads: int = Field(default=0, ge=0, le=1024)
     loop: bool = False
+    tensorrt: _TensorRT = _TensorRT()
+    python: _Text | None = None
 
 
 class _Document(Section):
@@ -145,19 +172,20 @@ class _Document(Section):
 
 
 def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> _Entry:
-    targets = {**defaults.get("targets", {}), **raw.get("targets", {})}
-    entry, problems = check(_Entry, {**defaults, **raw, "targets": targets}, "")
+    sections = {name: {**defaults.get(name, {}), **raw.get(name, {})} for name in ("targets", "tensorrt")}
+    entry, problems = check(_Entry, {**defaults, **raw, **sections}, "")
     assert entry is not None, problems
     return entry
 
 
 def _device(name: str, entry: _Entry) -> Device:
-    plain = entry.model_dump(exclude={"targets", "service", "source"})
+    plain = entry.model_dump(exclude={"targets", "tensorrt", "service", "source"})
     return Device(
         name=name,
         service=entry.service or entry.detector,
         source=entry.source or (LOCAL_SOURCE if entry.kind == "local" else ""),
         targets=Targets(**entry.targets.model_dump()),
+        tensorrt=TensorRTOptions(**entry.tensorrt.model_dump()),
         **plain,
     )
 
@@ -172,6 +200,8 @@ def _device_problems(device: Device) -> list[str]:
         problems.append('source: missing; a device of kind "jetson" needs to be told where its pictures come from')
     if device.kind == "local" and device.address is not None:
         problems.append('address: a device of kind "local" is this machine and has none')
+    if device.kind == "jetson" and device.python is not None:
+        problems.append('python: only for devices of kind "local"; a Jetson has one of its own')
     for key, pattern in (("address", _ADDRESS), ("user", _USER), ("jump", _JUMP)):
         value = getattr(device, key)
         if value is not None and not pattern.fullmatch(value):

@@ -41,6 +41,7 @@ class ModelFacts:
     nodes: int
     parameters: int
     has_qdq: bool
+    trained_quantised: bool  # brings Q/DQ pairs of its own, which TensorRT and ONNX Runtime build from as they are
     warnings: tuple[str, ...] = ()
     schema: int = 1
 
@@ -186,6 +187,7 @@ def _facts(model: Any, sha256: str, file_bytes: int) -> ModelFacts:
         nodes=sum(1 for _ in _nodes(model)),
         parameters=sum(_count(tensor.dims) for tensor in initializers if tensor.data_type != onnx.TensorProto.INT64),
         has_qdq=any(node.op_type in _QDQ for node in _nodes(model)),
+        trained_quantised=any(node.op_type == "QuantizeLinear" for node in graph.node),
     )
     return replace(facts, warnings=tuple(_warnings(facts)))
 

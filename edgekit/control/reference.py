@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
-from edgekit.core.layouts import LAYOUTS, DecodeContext, decode, find_layout
+from edgekit.core.layouts import find_layout
 from edgekit.core.letterbox import GEOMETRIES
-from edgekit.core.verification import finished_distance, golden_distance
+from edgekit.core.verification import outputs_distance
 from edgekit.errors import VerifyError
 
 
@@ -49,26 +48,11 @@ def input_tensor(spec: DetectorSpec, picture: Path) -> np.ndarray:
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
 
 
-def gives_finished_detections(spec: DetectorSpec) -> bool:
-    """True for layouts whose network suppresses duplicates itself; their rows are compared as detections."""
-    return not LAYOUTS[spec.layout].needs_nms
-
-
 def golden_distance_to(spec: DetectorSpec, expected: Sequence[Mapping[str, np.ndarray]], npz_path: Path) -> float:
     """How far the outputs that a device wrote for golden frames lie from the model's; see `golden_limit`."""
     with np.load(npz_path, allow_pickle=False) as stored:
         actual = [_stored(stored, index) for index in range(len(expected))]
-    if not gives_finished_detections(spec):
-        return max((golden_distance(one, two) for one, two in zip(expected, actual, strict=True)), default=1.0)
-    if not all(np.isfinite(array).all() for outputs in actual for array in outputs.values()):
-        return 1.0
-    return finished_distance([_decoded(spec, item) for item in expected], [_decoded(spec, item) for item in actual])
-
-
-def _decoded(spec: DetectorSpec, outputs: Mapping[str, np.ndarray]) -> Detections:
-    best = spec.profile.optimum
-    context = DecodeContext(best.width, best.height, len(spec.labels), spec.confidence)
-    return decode(spec.layout, outputs, context)[0]
+    return outputs_distance(spec, expected, actual)
 
 
 def _stored(arrays: Mapping[str, np.ndarray], index: int) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from edgekit.files import sha256_file
 
 # What of edgekit runs on a device; the same folders that keep to Python 3.8.
 _DEVICE_CODE = ("__init__.py", "errors.py", "files.py", "core", "scenes", "runtime")
+_CODE_SUFFIXES = (".py", ".cu")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def make_release(
     engine: EngineManifest,
     counter: int,
 ) -> Release:
-    """Everything a service runs from. The engine file is on the device already and does not travel."""
+    """Everything a service runs from. The engine and its attachments are on the device already and do not travel."""
     content = {
         SETTINGS_NAME: _json(to_wire(settings)),
         DETECTOR_NAME: _json(to_wire(detector)),
@@ -46,6 +47,7 @@ def make_release(
     files = [ReleaseFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in content.items()]
     files += [ReleaseFile(name, path.stat().st_size, sha256_file(path)) for name, path in paths.items()]
     files.append(ReleaseFile(f"engine/{engine.file_name}", engine.file_bytes, engine.file_sha256))
+    files += [ReleaseFile(f"engine/{item.file_name}", item.bytes, item.sha256) for item in engine.attachments]
     manifest = ReleaseManifest(
         product="edgekit",
         service=service,
@@ -64,12 +66,14 @@ def make_release(
 
 
 def device_code() -> dict[str, Path]:
-    """The Python files that run on a device, by their path below edgekit/."""
+    """The source files that run on a device, Python and CUDA, by their path below edgekit/."""
     package = Path(__file__).resolve().parents[1]
     found: dict[str, Path] = {}
     for name in _DEVICE_CODE:
         place = package / name
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+            if path.suffix not in _CODE_SUFFIXES:
+                continue
             found[path.relative_to(package).as_posix()] = path
     return found
 

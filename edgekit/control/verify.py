@@ -9,9 +9,10 @@ from pathlib import Path
 from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
+from edgekit.control.golden import spread
 from edgekit.control.link import Link, engine_dir, place_pictures, work_folder
 from edgekit.control.project import Project
-from edgekit.control.reference import gives_finished_detections, golden_distance_to, reference_outputs
+from edgekit.control.reference import golden_distance_to, reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
@@ -19,7 +20,7 @@ from edgekit.core.progress import OnProgress
 from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, PredictRequest
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
-from edgekit.core.verification import Verification, golden_limit
+from edgekit.core.verification import Verification, answering_precision, gives_finished_detections, golden_limit
 from edgekit.core.wire import digest, from_wire, to_wire
 from edgekit.errors import EdgekitError, VerifyError
 from edgekit.files import write_json
@@ -51,7 +52,7 @@ def prepare_yardstick(project: Project, detector: Detector, on_progress: OnProgr
     if detector.frozen:
         frozen = materialise(project, load_set(project, detector.frozen), on_progress, labels=detector.spec.labels)
     pictures = frozen or materialise(project, _unlabelled(project, detector), on_progress)
-    return Yardstick(frozen, _spread(pictures.paths, GOLDEN_FRAMES))
+    return Yardstick(frozen, spread(pictures.paths, GOLDEN_FRAMES))
 
 
 def _unlabelled(project: Project, detector: Detector) -> CalibrationSet:
@@ -97,7 +98,7 @@ def _golden(
     link.call("golden", request, GoldenAnswer, on_progress)
     expected = reference_outputs(detector.model_path, detector.spec, sorted((folder / "golden").iterdir()))
     distance = golden_distance_to(detector.spec, expected, out)
-    limit = golden_limit(engine.precision, finished=gives_finished_detections(detector.spec))
+    limit = golden_limit(answering_precision(engine), finished=gives_finished_detections(detector.spec))
     if distance > limit:
         raise VerifyError(
             f"the {engine.precision.upper()} engine does not answer as the model does: "
@@ -118,9 +119,3 @@ def _accuracy(
     if frozen is None or frozen.truth is None:
         return None, answer.inference
     return evaluate(out, frozen.truth, detector.spec.labels), answer.inference
-
-
-def _spread(paths: tuple[Path, ...], count: int) -> tuple[Path, ...]:
-    """`count` pictures evenly over the set, so that golden frames see every condition it is sorted by."""
-    step = max(1, len(paths) // count)
-    return tuple(paths[::step][:count])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgekit.control.detectors import Detector, load_detector
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, connect, engine_dir
+from edgekit.control.link import Link, engine_dir, link_to
 from edgekit.control.project import Project
 from edgekit.control.services import ask_state
 from edgekit.core.device import DeviceProfile
@@ -52,7 +52,7 @@ class Visit:
 
 def visit(project: Project, device: Device, on_progress: OnProgress) -> Visit:
     """Ask a device. Raises what is wrong with the detector, or why the device cannot be reached."""
-    link = connect(device.name, device.kind, project.device_root(device.name))
+    link = link_to(project, device)
     detector = load_detector(project, device.detector)
     on_progress("probe the device", 0, 0)
     profile = link.call("probe", {}, DeviceProfile)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Dict, Optional, Tuple
 
 from edgekit.core.detector import DetectorSpec
+from edgekit.core.engine_key import key_differences
 from edgekit.core.tensors import ShapeProfile, TensorSpec
 from edgekit.core.wire import digest
 from edgekit.errors import EngineMismatchError
@@ -177,18 +178,22 @@ class EngineManifest:
 def check_fits(manifest: EngineManifest, engine_key: str, *, model_sha256: Optional[str] = None) -> None:
     """Raise EngineMismatchError unless an engine may run on the device with `engine_key`, for that model.
 
-    To be called before any byte of the engine is parsed.
+    To be called before any byte of the engine is parsed. The error names each part that differs.
     """
-    rebuild = f"edgekit build {manifest.detector} --precision {manifest.precision}"
     if manifest.engine_key != engine_key:
         raise EngineMismatchError(
             f"this engine was built for {manifest.engine_key}, this device is {engine_key}",
-            why="an engine runs only on the kind of device and the version that built it",
-            hint=rebuild,
+            why="\n".join(key_differences(manifest.engine_key, engine_key)),
+            hint=rebuild_command(manifest),
         )
     if model_sha256 is not None and manifest.model_sha256 != model_sha256:
         raise EngineMismatchError(
             f"this engine was built from model {manifest.model_sha256[:12]}, the detector now has {model_sha256[:12]}",
             why="the model file changed after the build",
-            hint=rebuild,
+            hint=rebuild_command(manifest),
         )
+
+
+def rebuild_command(manifest: EngineManifest) -> str:
+    """What to type for an engine like this one, for the device and model as they are now."""
+    return f"edgekit build {manifest.detector} --precision {manifest.precision}"

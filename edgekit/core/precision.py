@@ -44,15 +44,11 @@ def choose_route(
     release = parse_release(tensorrt_version)
     typed = release >= _TYPED_FROM
     if trained:
+        _check_trained(sm, wanted)
         return Route("trained", typed, "the model was trained for INT8 and brings its own scales")
     if precision != "int8":
         return Route("plain", typed, f"{precision.upper()} needs no scales")
-    if sm in _WITHOUT_INT8:
-        raise BuildError(
-            f"int8 is not built for compute capability {sm / 10:.1f}",
-            why="this GPU has no fast 8-bit arithmetic",
-            hint="use --precision fp16",
-        )
+    _check_int8(sm, "use --precision fp16")
     refusal = _calibrator_refusal(release)
     if wanted == "calibrator" and refusal:
         raise BuildError("the calibrator cannot be used on this device", why=refusal, hint="use --route explicit")
@@ -69,6 +65,26 @@ def parse_release(version: str) -> Tuple[int, int]:
     if found is None:
         raise BuildError(f"{version!r} is no TensorRT version", hint="edgekit doctor")
     return int(found.group(1)), int(found.group(2))
+
+
+def _check_trained(sm: Optional[int], wanted: str) -> None:
+    """A model with Q/DQ pairs computes in INT8 at any precision, by its own scales."""
+    _check_int8(sm, "use the model as it was before it was trained for INT8")
+    if wanted == "calibrator":
+        raise BuildError(
+            "the calibrator cannot be used on this model",
+            why="it was trained for INT8 and brings its own scales",
+            hint="use --route auto",
+        )
+
+
+def _check_int8(sm: Optional[int], hint: str) -> None:
+    if sm is not None and sm in _WITHOUT_INT8:
+        raise BuildError(
+            f"int8 is not built for compute capability {sm / 10:.1f}",
+            why="this GPU has no fast 8-bit arithmetic",
+            hint=hint,
+        )
 
 
 def _calibrator_refusal(release: Tuple[int, int]) -> str:

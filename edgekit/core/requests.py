@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from edgekit.core.detector import DetectorSpec
-from edgekit.core.engine import EngineManifest, PreparedModel
+from edgekit.core.engine import EngineLayer, EngineManifest, PreparedModel
 from edgekit.core.release import ReleaseFile, ReleaseManifest
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.service import Health, is_alive
 from edgekit.core.stats import LatencySummary, Rate
+from edgekit.core.tensors import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,41 @@ class PrepareAnswer:
 
 @dataclass(frozen=True)
 class InspectRequest:
-    """Open an engine and tell what is in it: verb `inspect`. Only an engine that its manifest admits is parsed."""
+    """Check an engine's files, and with `open` ask TensorRT what is in its plan: verb `inspect`.
+
+    A plan is opened only if its files are whole and its manifest admits this device.
+    """
 
     engine_dir: str
-    detector: DetectorSpec
+    open: bool = False
     schema: int = 1
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """A file of an engine against its manifest. state: "whole", "missing", "cut short" or "altered"."""
+
+    file_name: str
+    state: str
+    bytes: int  # as found
+    expected_bytes: int
+
+
+@dataclass(frozen=True)
+class OpenedEngine:
+    """What TensorRT says of a plan. A layer's fields are empty where the plan was built without details."""
+
+    tensorrt: str
+    layers: Tuple[EngineLayer, ...]
+    inputs: Tuple[TensorSpec, ...]
+    outputs: Tuple[TensorSpec, ...]
+    activation_mib: float  # device memory one execution context takes
+
+
+@dataclass(frozen=True)
+class InspectAnswer:
+    files: Tuple[FileCheck, ...]  # the engine itself first
+    opened: Optional[OpenedEngine] = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +128,10 @@ class GoldenAnswer:
 
 @dataclass(frozen=True)
 class DetectRequest:
-    """Run a source through the pipeline into sinks: verb `detect`."""
+    """Run one or several sources through the pipeline into sinks: verb `detect`.
+
+    batch 0: one item for each source, as far as the engine takes it.
+    """
 
     engine_dir: str
     detector: DetectorSpec
@@ -105,7 +139,26 @@ class DetectRequest:
     sinks: Tuple[str, ...] = ()
     max_frames: Optional[int] = None
     threads: int = 0
+    more_sources: Tuple[str, ...] = ()
+    batch: int = 0
     schema: int = 1
+
+    @property
+    def sources(self) -> Tuple[str, ...]:
+        """All of them."""
+        return (self.source, *self.more_sources)
+
+
+@dataclass(frozen=True)
+class StreamCounts:
+    """What went through of one of several sources. error: why it ended before the others, "" if it did not fail."""
+
+    stream: str
+    source: str
+    frames: int
+    dropped: int
+    detections: int
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +171,8 @@ class DetectAnswer:
     frame_age: Optional[LatencySummary]
     written: Tuple[str, ...]  # files and folders the sinks wrote
     skipped: Tuple[str, ...] = ()  # pictures of a folder that could not be read, with the reason
+    streams: Tuple[StreamCounts, ...] = ()  # of several sources, in their order; empty for a single one
+    batch: int = 1
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from edgekit.core.detections import Detections
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.engine import EngineManifest
+from edgekit.core.layouts import DecodeContext, decode, find_layout
+from edgekit.core.layouts.suppressed import EFFICIENTNMS_NAMES
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
 from edgekit.errors import VerifyError
@@ -48,6 +52,69 @@ class Decision:
 def golden_limit(precision: str, *, finished: bool) -> float:
     """The largest golden distance allowed at a precision, of raw outputs or of finished detections."""
     return (_FINISHED_LIMITS if finished else _RAW_LIMITS)[precision]
+
+
+def answering_precision(engine: EngineManifest) -> str:
+    """The precision whose limits an engine's answers are held to: INT8's wherever layers compute in INT8.
+
+    A model trained for INT8 computes so in an engine of any precision.
+    """
+    return "int8" if engine.layers_quantised or engine.route == "trained" else engine.precision
+
+
+def gives_finished_detections(spec: DetectorSpec) -> bool:
+    """True for layouts whose network suppresses duplicates itself; their rows are compared as detections."""
+    return not find_layout(spec.layout).needs_nms
+
+
+def outputs_distance(
+    spec: DetectorSpec, expected: Sequence[Mapping[str, np.ndarray]], actual: Sequence[Mapping[str, np.ndarray]]
+) -> float:
+    """How far an engine's outputs for golden pictures lie from the model's, the worst of all; see `golden_limit`.
+
+    One mapping of output name to array (1, ...) for each picture. 1.0 for NaN, infinity, missing or constant outputs,
+    and for an engine that finds nothing where the model is sure.
+    """
+    if len(expected) != len(actual) or any(not_finite(spec, outputs) for outputs in actual):
+        return 1.0
+    if gives_finished_detections(spec):
+        return finished_distance(_decoded(spec, expected), _decoded(spec, actual))
+    distance = max((golden_distance(one, two) for one, two in zip(expected, actual)), default=1.0)
+    # Boxes in pixels outweigh scores by far in a cosine: scores that all died hardly change it.
+    return 1.0 if distance < 1.0 and is_blind(spec, expected, actual) else distance
+
+
+def not_finite(spec: DetectorSpec, outputs: Mapping[str, np.ndarray]) -> Tuple[str, ...]:
+    """Names of the outputs with NaN or infinity in what is read of them; empty is good."""
+    parts = _parts_read(spec, outputs)
+    return tuple(sorted(name for name, array in parts.items() if not np.isfinite(array).all()))
+
+
+def is_blind(
+    spec: DetectorSpec, expected: Sequence[Mapping[str, np.ndarray]], actual: Sequence[Mapping[str, np.ndarray]]
+) -> bool:
+    """True if the model finds something at the detector's confidence and the engine nothing at half the best score."""
+    best = max((float(found.scores.max()) for found in _decoded(spec, expected) if len(found)), default=0.0)
+    return best > 0 and not any(len(found) for found in _decoded(spec, actual, best / 2))
+
+
+def _parts_read(spec: DetectorSpec, outputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """All outputs; of EfficientNMS only the rows that it counts, for the others hold whatever was there before."""
+    names = next((names for names in EFFICIENTNMS_NAMES if all(name in outputs for name in names)), None)
+    if spec.layout != "efficientnms" or names is None:
+        return outputs
+    used = np.maximum(outputs[names[0]].reshape(-1).astype(np.int64), 0)
+    rows = {name: [array[:count] for array, count in zip(outputs[name], used)] for name in names[1:]}
+    return {name: np.concatenate(parts) for name, parts in rows.items() if parts}
+
+
+def _decoded(
+    spec: DetectorSpec, pictures: Sequence[Mapping[str, np.ndarray]], confidence: Optional[float] = None
+) -> List[Detections]:
+    best = spec.profile.optimum
+    least = spec.confidence if confidence is None else confidence
+    context = DecodeContext(best.width, best.height, len(spec.labels), least)
+    return [decode(spec.layout, outputs, context)[0] for outputs in pictures]
 
 
 def finished_distance(expected: Sequence[Detections], actual: Sequence[Detections]) -> float:

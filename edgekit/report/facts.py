@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers
 from edgekit.report.summary import Report
-from edgekit.report.texts import WORDS, text
+from edgekit.report.texts import WORDS, WORDS_OF_BUILDS, text
 
 
 def condition_facts(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
@@ -75,6 +75,8 @@ def _short(commit: str) -> str:
     return commit[:12] if len(commit) == 40 else commit
 
 
-def word_list(lang: str) -> tuple[tuple[str, str], ...]:
-    """Term and meaning."""
-    return tuple((term, meaning) for term, _, meaning in (text(lang, key).partition("|") for key in WORDS))
+def word_list(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
+    """Term and meaning of the words that this report uses."""
+    builds = any(result.engine.build for result in report.comparison.results)
+    keys = (*WORDS, *WORDS_OF_BUILDS) if builds else WORDS
+    return tuple((term, meaning) for term, _, meaning in (text(lang, key).partition("|") for key in keys))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.report import numbers, plots
 from edgekit.report.facts import condition_facts, word_list
+from edgekit.report.making import making_facts, precision_name
 from edgekit.report.samples import Sample
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
@@ -45,8 +46,11 @@ def render_html(report: Report, *, lang: str = "en", samples: Sequence[Sample] =
             stages=[plots.stage_segments(result, stage_ceiling) for result in results],
             map_ticks=plots.ticks(plots.map_ceiling(results)),
             dots=plots.condition_dots(results),
+            making=[making_facts(result.engine, lang, precisions=False) for result in results],
+            shares=[plots.precision_shares(result.engine) for result in results],
+            precision_name=functools.partial(precision_name, lang=lang),
             facts=condition_facts(report, lang),
-            words=word_list(lang),
+            words=word_list(report, lang),
         )
     )
 

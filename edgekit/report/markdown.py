@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from edgekit.report import numbers
 from edgekit.report.compare import Row
 from edgekit.report.facts import condition_facts, word_list
+from edgekit.report.making import making_facts
 from edgekit.report.plots import STAGES, condition_dots
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
@@ -27,8 +28,9 @@ def render_markdown(report: Report, *, lang: str = "en") -> str:
         _stages(report, say),
         _accuracy(report, say),
         _engines(report, say),
+        _making(report, lang),
         _facts(say("conditions"), condition_facts(report, lang)),
-        _facts(say("words"), word_list(lang)),
+        _facts(say("words"), word_list(report, lang)),
         _left_out(report, say),
     )
     return "\n".join(line for section in sections for line in section).rstrip() + "\n"
@@ -150,6 +152,23 @@ def _engines(report: Report, say: Say) -> Iterator[str]:
         )
     keys = ("precision", "engine", "size", "layers_quantised", "calibration", "built", "warnings")
     yield from _table([say(key) for key in keys], rows)
+
+
+def _making(report: Report, lang: str) -> Iterator[str]:
+    known = [
+        (name, making_facts(result.engine, lang))
+        for name, result in zip(report.names, report.comparison.results, strict=True)
+    ]
+    known = [(name, pairs) for name, pairs in known if pairs]
+    if not known:
+        return
+    yield f"## {text(lang, 'made')}"
+    yield ""
+    for name, pairs in known:
+        yield f"### {escape(name)}"
+        yield ""
+        yield from (f"- **{escape(key)}**: {escape(value)}" for key, value in pairs)
+        yield ""
 
 
 def _facts(title: str, pairs: tuple[tuple[str, str], ...]) -> Iterator[str]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgekit.core.engine import EngineManifest
+from edgekit.core.engine_layers import count_precisions
 from edgekit.core.results import BenchResult
 from edgekit.core.stats import Rate
 
@@ -35,6 +37,16 @@ class Segment:
 
     stage: str
     value: float
+    left_pct: float
+    width_pct: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """The layers of one precision, as a part of a bar that stands for all layers."""
+
+    precision: str
+    layers: int
     left_pct: float
     width_pct: float
 
@@ -89,6 +101,16 @@ def stage_segments(result: BenchResult, ceiling: float) -> tuple[Segment, ...]:
 def _stage_means(result: BenchResult) -> dict[str, float]:
     stages = result.measurement.stages
     return {name: stages[name].mean_ms for name in STAGES if name in stages}
+
+
+def precision_shares(engine: EngineManifest) -> tuple[Share, ...]:
+    """An engine's layers by precision, narrowest first; empty where its layers are not known."""
+    layers = engine.build.layers if engine.build else ()
+    shares, left = [], 0
+    for precision, number in count_precisions(layers):
+        shares.append(Share(precision, number, 100 * left / len(layers), 100 * number / len(layers)))
+        left += number
+    return tuple(shares)
 
 
 def map_ceiling(results: Sequence[BenchResult]) -> float:

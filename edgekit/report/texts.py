@@ -102,6 +102,34 @@ _TABLE: dict[str, tuple[str, str]] = {
     "layers_of": ("{part} of {total}", "{part} / {total}"),
     "calibration": ("calibration pictures", "校准图片"),
     "built": ("built in", "构建用时"),
+    "route": ("INT8 by", "INT8 方式"),
+    "route_calibrator": (
+        "TensorRT's calibrator, on the device",
+        "由 TensorRT 校准器在设备上得出",
+    ),
+    "route_explicit": ("Q/DQ pairs put into the model on the host", "在主机上向模型插入 Q/DQ"),
+    "route_trained": ("the model's own Q/DQ pairs, from training", "模型训练时自带的 Q/DQ"),
+    "fusion": ("layer fusion", "层融合"),
+    "fusion_is": ("{before} layers became {after}", "{before} 层融合为 {after} 层"),
+    "phases": ("time spent on", "各步用时"),
+    "timing_cache": ("kernel timings", "内核计时"),
+    "timing_cache_new": ("all measured anew (cold build)", "全部重新测量（冷构建）"),
+    "timing_cache_reused": ("taken from the device's cache", "取自设备缓存"),
+    "timing_cache_refused": ("cache refused by TensorRT, measured anew", "缓存被 TensorRT 拒绝，重新测量"),
+    "activation_memory": ("memory to run", "运行内存"),
+    "build_memory": ("memory to build", "构建内存"),
+    "build_memory_is": ("{peak} at its peak, workspace limit {workspace}", "峰值 {peak}，工作区上限 {workspace}"),
+    "skipped_tactics": ("skipped kernels", "跳过的内核"),
+    "golden_distance": ("golden distance", "与原模型的距离"),
+    "layer_precisions": ("layers by precision", "各精度的层数"),
+    "layer_kinds": ("kinds of layers", "层的种类"),
+    "kernels": ("kernels", "内核"),
+    "and_more": ("and {count} more", "另有 {count} 种"),
+    "untold": ("not told", "未说明"),
+    "on_dla": ("on the DLA", "在 DLA 上"),
+    "dla_fallback": ("not on the DLA", "未能在 DLA 上运行"),
+    "builder_notes": ("builder's notes", "构建器说明"),
+    "made": ("How the engines were made", "引擎的构建"),
     "warnings": ("warnings", "警告"),
     "samples": ("What it sees", "检测示例"),
     "sample_alt": ("Detections drawn on {name}", "{name} 上的检测结果"),
@@ -159,6 +187,21 @@ _TABLE: dict[str, tuple[str, str]] = {
         "whose ranges are set from calibration pictures.",
         "FP32、FP16、INT8|引擎计算所用的数值：32 位或 16 位浮点，或 8 位整数，其范围由校准图片确定。",
     ),
+    "word_fusion": (
+        "Layer fusion|The builder joins neighbouring layers into one kernel, so that results stay on the chip between "
+        "them and fewer kernels are launched. Fewer layers after it means more was joined.",
+        "层融合|构建器把相邻的层合并为一个内核，中间结果留在芯片上，启动的内核也更少。融合后层数越少，合并越多。",
+    ),
+    "word_skipped": (
+        "Skipped kernels|Kernels that the builder could not try because memory was short; a faster one may be among "
+        "them.",
+        "跳过的内核|构建器因内存不足而未能尝试的内核；其中可能有更快的。",
+    ),
+    "word_golden": (
+        "Golden distance|How far the engine's answers lie from the model's own on fixed pictures, 0 for equal ones: "
+        "1 minus the cosine similarity of the outputs, or 1 minus F1 of finished detections.",
+        "与原模型的距离|在固定图片上引擎输出与原模型输出的差距，相同为 0：1 减输出的余弦相似度，或 1 减最终检测的 F1。",
+    ),
     "word_interval": (
         "95 % interval|From ten parts of the run, by Student's t. Where two intervals overlap, no gain is claimed.",
         "95 % 区间|由运行的十个部分按 t 分布得出。两个区间重叠时，不声称有提升。",
@@ -166,6 +209,7 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 WORDS = ("word_pipeline", "word_engine", "word_latency", "word_map", "word_precision", "word_interval")
+WORDS_OF_BUILDS = ("word_fusion", "word_skipped", "word_golden")  # where a builder told of them
 
 
 def text(lang: str, key: str, **values: object) -> str:

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Sequence
 
+from edgekit.core.checkup import CheckupRequest
 from edgekit.core.engine import BuildRequest
 from edgekit.core.requests import (
     ActivateRequest,
     BenchRequest,
     DetectRequest,
     GoldenRequest,
+    InspectRequest,
     LogsRequest,
     MissingRequest,
     PredictRequest,
+    PrepareRequest,
     ServeRequest,
     ServiceRequest,
     StateRequest,
@@ -44,9 +47,12 @@ class Verb:
 
 VERBS: Dict[str, Verb] = {
     "probe": Verb(ProbeRequest, "edgekit.runtime.probe:run_probe", wants_profile=False),
+    "prepare": Verb(PrepareRequest, "edgekit.runtime.prepare:run_prepare", wants_profile=False),
     "build": Verb(BuildRequest, "edgekit.runtime.engines:build_engine"),
+    "checkup": Verb(CheckupRequest, "edgekit.runtime.checkup:run_checkup", wants_profile=False),
     "predict": Verb(PredictRequest, "edgekit.runtime.predict:run_predict"),
     "golden": Verb(GoldenRequest, "edgekit.runtime.predict:run_golden"),
+    "inspect": Verb(InspectRequest, "edgekit.runtime.inspect:inspect_engine", wants_profile=False),
     "detect": Verb(DetectRequest, "edgekit.runtime.detect:run_detect"),
     "bench": Verb(BenchRequest, "edgekit.runtime.bench:run_bench"),
     "state": Verb(StateRequest, "edgekit.runtime.services:state", wants_profile=False),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
@@ -9,9 +11,9 @@ from edgekit.cli.devices import render_targets
 from edgekit.control.inventory import Targets
 
 
-def devices(tmp_path, text):
+def devices(tmp_path, text, *arguments):
     (tmp_path / "devices.yaml").write_text(text)
-    return CliRunner().invoke(app, ["devices", "--project", str(tmp_path)])
+    return CliRunner().invoke(app, ["devices", "--project", str(tmp_path), *arguments])
 
 
 def test_every_device_is_one_line(tmp_path):
@@ -44,3 +46,14 @@ def test_no_device_is_said(tmp_path):
 def test_targets_in_words():
     assert render_targets(Targets()) is None
     assert render_targets(Targets(p99_ms=0.5)) == "p99 0.5 ms"
+
+
+def test_probe_shows_what_each_device_really_is(tmp_path):
+    """The module and key here are what builds and containers go by; a device out of reach is a line, not the end."""
+    text = "devices:\n  local: {kind: local}\n  nx: {address: 10.0.0.2, source: /v.mp4}\n"
+    lines = devices(tmp_path, text, "--probe").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["device", "local", "nx"]
+    found = json.loads(devices(tmp_path, text, "--probe", "--json").stdout)
+    assert found["local"]["engine_key"] in lines[1]
+    assert found["local"]["profile"]["module"] in found["local"]["engine_key"]
+    assert "local device only" in found["nx"]["error"]

@@ -218,6 +218,38 @@ def test_bench_without_an_engine_says_what_to_type(project):
     assert "nothing is deployed" in done.stderr and "edgekit deploy --device local" in done.stderr
 
 
+def test_build_proves_the_engine_and_says_how_near_it_is(project):
+    """The golden distance is what tells a sound engine from a blind one."""
+    plan = answer(edgekit(project, "build", "--dry-run", "--json"))
+    assert (plan["precision"], plan["to_do"]) == ("fp32", "build")
+    assert not list((project / ".edgekit" / "devices" / "local").glob("engines/*/engine.json"))
+    built = answer(edgekit(project, "build", "--json"))
+    assert built["engine_id"] == plan["engine_id"]
+    assert built["golden_distance"] < 1e-6 and built["warnings"] == []
+    assert answer(edgekit(project, "build", "--dry-run", "--json"))["to_do"].startswith("nothing")
+    assert "golden distance" in edgekit(project, "build").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--route", "calibrator"), "does not build with TensorRT"),
+        (("--workspace-mib", "512", "--no-library-tactics"), "--workspace-mib, --library-tactics"),
+        (("--workspace-mib", "1"), "--workspace-mib"),
+        (("--optimisation-level", "6"), "--optimisation-level"),
+        (("--dla-core", "x"), "--dla-core"),
+        (("--plugin", "plugins/a.so"), "--plugin"),
+        (("--route", "best"), "--route"),
+        (("--precision", "fp16"), "fp16 is not built on this device"),
+    ],
+)
+def test_build_options_that_cannot_be_are_refused_by_name(project, arguments, said):
+    """Ignored without a word, an option would be believed."""
+    done = edgekit(project, "build", *arguments)
+    assert done.returncode in (2, 5) and said in done.stderr
+    assert not list((project / ".edgekit" / "devices" / "local").glob("engines/*/engine.json"))
+
+
 def test_an_altered_engine_is_refused_and_built_again_on_request(project):
     """A damaged plan must never be loaded; the message says which command mends it."""
     built = answer(edgekit(project, "build", "--json"))

@@ -10,6 +10,7 @@ import pytest
 from edgekit.control.inventory import LOCAL_SOURCE, Targets, inventory_from_yaml, load_inventory
 from edgekit.control.project import Project, package_data_root
 from edgekit.control.yaml_files import parse_yaml
+from edgekit.core.engine import TensorRTOptions
 from edgekit.errors import ConfigError, NotFoundError
 
 
@@ -96,6 +97,7 @@ def test_every_problem_is_reported_with_its_device():
         ("address: a, source: /a, user: 'a b'", "expected a plain user"),
         ("address: a, source: /a, jump: '-v'", "expected a plain jump"),
         ("kind: local, service: ../x", "service: expected lower-case"),
+        ("address: a, source: /a, python: python3.8", "python: only for devices"),
     ],
 )
 def test_what_contradicts_itself_or_looks_like_an_option_is_refused(entry, said):
@@ -120,3 +122,38 @@ def test_a_typo_gets_the_nearest_name():
 def test_a_device_without_settings_is_a_device():
     """`local:` with nothing after it is a mapping that is empty."""
     assert read("defaults: {kind: local}\ndevices:\n  local:\n").device("local").kind == "local"
+
+
+def test_options_of_tensorrt_are_merged_key_by_key():
+    """A board with little memory differs in one line from its defaults."""
+    inventory = read(
+        "defaults: {kind: local, tensorrt: {workspace_mib: 512, calibrator: minmax}}\n"
+        "devices:\n"
+        "  a: {tensorrt: {workspace_mib: 128, plugins: [/opt/nms.so, libextra.so]}}\n"
+        "  b: {}\n"
+    )
+    a, b = (device.tensorrt for device in inventory.devices)
+    assert a == TensorRTOptions(workspace_mib=128, calibrator="minmax", plugins=("/opt/nms.so", "libextra.so"))
+    assert b == TensorRTOptions(workspace_mib=512, calibrator="minmax")
+
+
+def test_every_wrong_option_of_tensorrt_is_reported():
+    """A wrong one would show up only after a build of minutes."""
+    assert problems_of(
+        "devices: {a: {kind: local, tensorrt: {route: best, calibrator: mean, workspace_mib: 1, optimisation_level: 6, "
+        "dla_core: -1, plugins: [a/b.so], library_tactic: true}}}"
+    ) == (
+        "devices.yaml: a: tensorrt.route: expected 'auto', 'calibrator' or 'explicit', got \"best\"",
+        "devices.yaml: a: tensorrt.calibrator: expected 'entropy' or 'minmax', got \"mean\"",
+        "devices.yaml: a: tensorrt.workspace_mib: expected 16 or more, got 1",
+        "devices.yaml: a: tensorrt.optimisation_level: expected 5 or less, got 6",
+        "devices.yaml: a: tensorrt.dla_core: expected 0 or more, got -1",
+        "devices.yaml: a: tensorrt.plugins.0: expected a path on the device from / on, or a library's plain name, "
+        "got 'a/b.so'",
+        "devices.yaml: a: tensorrt.library_tactic: unknown key; did you mean 'library_tactics'?",
+    )
+
+
+def test_this_machine_may_run_device_code_with_another_python():
+    """TensorRT's bindings may belong to a Python older than the one that edgekit runs in."""
+    assert read("devices: {a: {kind: local, python: /opt/trt/python}}").device("a").python == "/opt/trt/python"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -86,6 +88,45 @@ def test_files_arrive_whole_or_not_at_all(link, tmp_path):
         link.send(tmp_path / "none", str(target))
     assert target.read_bytes() == source.read_bytes()
     assert [path.name for path in target.parent.iterdir()] == ["x"]
+
+
+def save_script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_device_code_runs_in_the_python_that_the_entry_names(tmp_path):
+    """A PC's TensorRT may belong to another Python than edgekit's own, as on a machine with Python 3.8 for it."""
+    log = tmp_path / "log"
+    script = save_script(
+        tmp_path / "python-with-tensorrt",
+        f'echo "$@" >> {shlex.quote(str(log))}; echo "$PYTHONPATH" >> {shlex.quote(str(log))}\n'
+        f'exec {shlex.quote(sys.executable)} "$@"',
+    )
+    root = tmp_path / "device"
+    link = connect("pc", "local", root, str(script))
+    assert link.call("state", StateRequest(link.root), StateAnswer) == StateAnswer((), ())
+    arguments, path = log.read_text().splitlines()
+    assert arguments == "-m edgekit.runtime state -"
+    folder = Path(path.split(os.pathsep)[0])
+    assert [child.name for child in folder.iterdir()] == ["edgekit"], "packages of this Python are no use to another"
+    link.call("state", StateRequest(link.root), StateAnswer)  # and again, with the folder there
+
+
+def test_a_python_that_is_not_there_names_the_line_to_correct(tmp_path):
+    """Lost: a bare FileNotFoundError without the device's name."""
+    with pytest.raises(DeviceError, match="no program 'python2.9'") as told:
+        connect("pc", "local", tmp_path, "python2.9").call("probe", {}, DeviceProfile)
+    assert told.value.hint == "correct python: of pc in devices.yaml"
+
+
+def test_a_python_that_breaks_off_shows_its_last_words(tmp_path):
+    """Such as one without numpy."""
+    script = save_script(tmp_path / "python", 'echo "No module named numpy" >&2; exit 1')
+    with pytest.raises(DeviceError, match="code 1") as told:
+        connect("pc", "local", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
+    assert "No module named numpy" in told.value.why
 
 
 def test_a_jetson_cannot_be_reached_yet_and_that_is_said():

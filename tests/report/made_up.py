@@ -15,6 +15,7 @@ from edgekit.core.results import Accuracy, BenchResult, Conditions, Measurement
 from edgekit.core.stats import Rate, summarise_latency
 from edgekit.core.tensors import ShapeProfile, TensorSpec
 from edgekit.core.wire import digest, to_wire
+from tests.made_up_engines import tensorrt_manifest
 
 PROFILE = DeviceProfile(
     module="x86_64",
@@ -126,6 +127,13 @@ def result(
         git_commit="0" * 40,
     )
     return replace(made, **changes)
+
+
+def tensorrt_result(precision: str, **changes: Any) -> BenchResult:
+    """A result of a board that nobody has. changes replace fields of the engine's manifest."""
+    board = replace(PROFILE, module="xavier-nx", backend="tensorrt", backend_version="8.5.2.2", sm=72, l4t="35.4.1")
+    made_by = tensorrt_manifest(precision, engine_id=f"{precision}-made-up", **changes)
+    return replace(result(precision), profile=board, engine=made_by, device="made-up-board")
 
 
 def write_results(folder: Path, *results: BenchResult) -> Path:

@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.report.html import render_html
 from edgekit.report.samples import load_samples
-from tests.report.made_up import engine, result
+from tests.report.made_up import engine, result, tensorrt_result
 from tests.report.test_page import FP32, INT8, SHIPPED, report_of
 
 CHROMIUM = next(
@@ -74,6 +74,7 @@ REPORTS = {
     "four-engines": report_of(
         FP32, result("fp16"), INT8, result("int8", engine=engine("int8", engine_id="d" * 16, calibration_images=120))
     ),
+    "tensorrt": report_of(tensorrt_result("fp16"), tensorrt_result("int8")),
     "long-names": report_of(result(device=LONG, engine=engine(detector=LONG)), problems=(LONG * 3,)),
 }
 

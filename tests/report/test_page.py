@@ -41,7 +41,7 @@ REPORT = report_of(FP32, INT8, shipped=SHIPPED)
 class Outline(HTMLParser):
     """Every element left open or closed out of order, every address, every visible word."""
 
-    VOID = ("meta", "link", "img", "br")
+    VOID = ("meta", "link", "img", "br", "wbr")
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -110,7 +110,7 @@ def build_request_again(folder: Path) -> BuildRequest:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        ([], "", "verbs: probe, build"),
+        ([], "", "verbs: probe, prepare, build"),
         (["fly"], "", "unknown request: fly"),
         (["build", "missing.json"], "", "cannot be read"),
         (["build", "-"], "{", "not JSON"),
