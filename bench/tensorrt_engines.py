@@ -2,10 +2,11 @@
 
     python bench/tensorrt_engines.py CASES_DIR SETS_DIR OUT_DIR [--only NAME ...] [--skip-warm]
 
-A case: the verb `build` from nothing (no cache), the same again with its caches; then time on the GPU of the engine in
-a stream and as a CUDA graph; the verb `bench` on 1080p frames in memory (engine and pipeline in turns); and for models
-that were trained (SETS_DIR/frozen exists and the name begins with "roadscene") the verb `predict`, whose answers
-bench/tensorrt_report.py turns into mAP. Every case is one JSON file in OUT_DIR, written as soon as it is known.
+A case: the verb `build` from nothing (no cache), and the same again with its caches. With --one-process one process
+builds all cases after one another with one cache: the first is cold, the others are not. Then time on the GPU of the
+engine in a stream and as a CUDA graph; the verb `bench` on 1080p frames in memory (engine and pipeline in turns); and
+for models that were trained (SETS_DIR/frozen exists and the name begins with "roadscene") the verb `predict`, whose
+answers bench/tensorrt_report.py turns into mAP. Every case is one JSON file in OUT_DIR, written as soon as it is known.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
+from edgekit.core.device import DeviceProfile
+from edgekit.core.engine import BuildRequest
+from edgekit.core.wire import from_wire, to_wire
+from edgekit.errors import EdgekitError
+from edgekit.runtime.cuda.owner import OwnerThread
+from edgekit.runtime.engines import build_engine
+from edgekit.runtime.probe import probe_device
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gpu_machine import PowerMeter, gpu_machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,16 +42,18 @@ def main() -> int:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--skip-warm", action="store_true", help="do not build a second time with the caches")
+    parser.add_argument("--one-process", action="store_true", help="build all in this process, with one cache")
     parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--measure-only", action="store_true", help="only cases that were built before")
     parser.add_argument("--commit", default="", help="of edgekit, noted beside the figures")
     parser.add_argument("--work", type=Path, default=Path("/tmp/edgekit-bench"))
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
     arguments.out_dir.mkdir(parents=True, exist_ok=True)
-    cases = json.loads((arguments.cases_dir / "cases.json").read_text())
+    known = {case["name"]: case for case in json.loads((arguments.cases_dir / "cases.json").read_text())}
     profile = verb("probe", {}, arguments.work)
-    key = profile["engine_key"]
+    key = from_wire(DeviceProfile, profile, "profile").engine_key
     machine = {
         "profile": profile,
         "gpu": gpu_machine(),
@@ -49,14 +61,18 @@ def main() -> int:
         "commit": arguments.commit,
     }
     (arguments.out_dir / "machine.json").write_text(json.dumps(machine))
-    for case in cases:
-        if arguments.only and case["name"] not in arguments.only:
+    # What holds the GPU's context keeps the kernels that one build has loaded for the next one.
+    keeper = OwnerThread() if arguments.one_process else None
+    for case in [known[name] for name in arguments.only or known]:
+        if arguments.measure_only and "cold" not in read_note(arguments, case):
             continue
         try:
             run_case(case, key, arguments)
         except RuntimeError as error:
             print(f"{case['name']}: {error}", file=sys.stderr, flush=True)
             note(arguments, case, {"error": str(error)})
+    if keeper is not None:
+        keeper.close()
     return 0
 
 
@@ -65,9 +81,9 @@ def run_case(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> N
     request = build_request(case, key, arguments)
     known = read_note(arguments, case)
     if "cold" not in known:
-        note(arguments, case, {"cold": timed_build(request, arguments.work)})
+        note(arguments, case, {"cold": timed_build(request, arguments)})
     if not arguments.skip_warm and "warm" not in known:
-        note(arguments, case, {"warm": timed_build({**request, "force": True}, arguments.work)})
+        note(arguments, case, {"warm": timed_build({**request, "force": True}, arguments)})
     if arguments.build_only:
         return
     engine = str(Path(request["engines_dir"]) / read_note(arguments, case)["cold"]["manifest"]["engine_id"])
@@ -86,7 +102,8 @@ def run_case(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> N
 def build_request(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> Dict[str, Any]:
     """The verb's request; each case has caches of its own, so that a first build is a cold one."""
     home = arguments.work / case["name"]
-    cache_dir = arguments.work / case.get("cache_of", case["name"]) / "cache"
+    cache_of = "all" if arguments.one_process else case.get("cache_of", case["name"])
+    cache_dir = arguments.work / cache_of / "cache"
     request = {
         "detector": case["detector"], "precision": case["precision"], "engine_key": key,
         "model_path": str(arguments.cases_dir / case["model"]), "engines_dir": str(home / "engines"),
@@ -104,10 +121,17 @@ def build_request(case: Dict[str, Any], key: str, arguments: argparse.Namespace)
     return request
 
 
-def timed_build(request: Dict[str, Any], work: Path) -> Dict[str, Any]:
-    """The manifest, and the seconds that the whole verb took."""
+def timed_build(request: Dict[str, Any], arguments: argparse.Namespace) -> Dict[str, Any]:
+    """The manifest, and the seconds that all of it took."""
     started_s = time.perf_counter()
-    manifest = verb("build", request, work)
+    if arguments.one_process:
+        wanted = from_wire(BuildRequest, request, "request")
+        try:
+            manifest = to_wire(build_engine(wanted, probe_device(), lambda *_: None))
+        except EdgekitError as error:
+            raise RuntimeError(str(error)) from error
+    else:
+        manifest = verb("build", request, arguments.work)
     return {"wall_s": round(time.perf_counter() - started_s, 2), "manifest": manifest}
 
 
