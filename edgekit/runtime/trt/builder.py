@@ -103,7 +103,7 @@ class _Work:
         self._shared = driver.gpu_facts().integrated
         self._workspace_mib = _workspace_mib(request, model_bytes, self._shared)
         self._config, self._warnings = make_config(parsed.builder, request, self._workspace_mib)
-        self._timing = TimingCache(cache, tensorrt_key(request.engine_key))
+        self._timing = TimingCache(cache, tensorrt_key(request.engine_key), request)
         self._pictures: Optional[CalibrationPictures] = None
         self._kept: Optional[KeptRanges] = None
         self._batches: Optional[Batches] = None

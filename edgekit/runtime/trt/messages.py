@@ -24,7 +24,7 @@ _OUT_OF_MEMORY = re.compile(
 )
 _CACHE_REFUSED = re.compile(
     r"Myelin error from unknown graph|(timing|myelin) ?cache.*(mismatch|invalid|incompatible|refused|corrupt|fail)"
-    r"|(invalid|incompatible|mismatched) timing cache|cannot deserialize timing cache",
+    r"|(invalid|incompatible|mismatched) timing cache|cannot deserialize timing cache|timing cache will not be used",
     re.IGNORECASE,
 )
 _CACHE_NOT_GIVEN = re.compile(r"setup a local cache instead|Local timing cache in use", re.IGNORECASE)
@@ -35,7 +35,10 @@ _OVERFLOW = re.compile(r"overflow in FP16|larger than.*FP16|outside.*FP16 range|
 _UNSCALED = re.compile(r"Missing (scale and zero-point|dynamic range|calibration scale)", re.IGNORECASE)
 _INT64 = re.compile(r"INT64 weights|weights outside the range of INT32|INT64.*cast(ing)? down", re.IGNORECASE)
 _DISOBEYED = re.compile(r"No implementation.*obeys? (the )?requested constraints", re.IGNORECASE)
-_ABOUT_FP16 = re.compile(r"FP16|reduce the magnitude of the weights", re.IGNORECASE)
+_ABOUT_FP16 = re.compile(
+    r"FP16|(reduce|adjust) the magnitude of the weights|converting weights between types|list of affected weights",
+    re.IGNORECASE,
+)
 _SUBNORMAL = re.compile(r"subnormal", re.IGNORECASE)
 _NOISE = re.compile(r"CUDA lazy loading is not enabled|was linked against|Try decreasing the workspace", re.IGNORECASE)
 _TOLD_OTHERWISE = (

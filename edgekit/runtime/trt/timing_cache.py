@@ -5,26 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+from edgekit.core.engine import BuildRequest
+from edgekit.core.wire import digest
 from edgekit.runtime.trt.cache_files import drop_cache, read_cache, write_cache
 from edgekit.runtime.trt.library import load_library
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
-FILE_NAME = "timing.cache"
-
 
 class TimingCache:
-    """The timing cache of one build: given to the builder, checked, and kept for the next.
+    """The timing cache of one build: given to the builder, checked, and kept for the next of the same engine.
+
+    Each model, precision and route has a cache of its own: TensorRT 8.5.2 refused, in the middle of a build, what the
+    build of another precision had written (seen twice in two), and then measured everything anew.
 
     state: "new" where there was none, "reused", or "refused" where TensorRT would not take it. note says why, "" if
     there is nothing to say.
     """
 
-    def __init__(self, folder: Path, engine_key: str) -> None:
+    def __init__(self, folder: Path, engine_key: str, request: BuildRequest) -> None:
         self.state = "new"
         self.note = ""
-        self._path = folder / FILE_NAME
+        parts = [request.detector.model_sha256, request.precision, request.route, request.tensorrt.dla_core]
+        self._path = folder / f"timing-{digest(parts)[:16]}.cache"
         self._key = engine_key
 
     def attach(self, config: trt.IBuilderConfig) -> None:
@@ -40,10 +44,7 @@ class TimingCache:
             self._set(config, b"")
 
     def keep(self, config: trt.IBuilderConfig, refused_while_building: bool) -> None:
-        """Store what the build measured. A cache that TensorRT complained of while building is dropped instead.
-
-        What such a build writes was seen to be refused by the next one as well, so it starts from nothing.
-        """
+        """Store what the build measured. A cache that TensorRT complained of while building is dropped instead."""
         if refused_while_building and self.state == "reused":
             self._refuse("TensorRT could not read parts of the timing cache kept on this device")
             return
