@@ -54,7 +54,8 @@ class _Quantiser:
 
     tool: str
     placement: str = PLACEMENTS[0]
-    # Measured on the demo's frozen set, mAP50-95 kept: percentile 99.4 %, minmax 98.3 %, entropy 97.7 %.
+    # mAP50-95 kept on 220 pictures of the demo's split "val", in ONNX Runtime: percentile 99.5 %, minmax 98.0 %,
+    # entropy 97.9 %. It was chosen on other pictures.
     method: str = "percentile"
 
 
