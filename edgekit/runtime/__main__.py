@@ -31,6 +31,7 @@ from edgekit.core.requests import (
 )
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import DeviceError, EdgekitError, NotFoundError, UsageError, error_to_dict
+from edgekit.runtime.compute_cache import keep_compute_cache
 from edgekit.runtime.probe import ProbeRequest, probe_device
 
 INTERRUPTED = 130
@@ -96,6 +97,7 @@ def _answer(arguments: Sequence[str]) -> Any:
         )
     verb = VERBS[arguments[0]]
     request = from_wire(verb.request, _read_request(arguments[1]) if len(arguments) == 2 else {}, "request")
+    keep_compute_cache(request)
     function = _resolve(verb.function)
     if not verb.wants_profile:
         return function(request, _progress)

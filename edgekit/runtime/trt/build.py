@@ -24,7 +24,7 @@ from edgekit.runtime.cuda.owner import OwnerThread
 from edgekit.runtime.engine_folders import check_disk, disk_errors, part_folder, publish
 from edgekit.runtime.sanity import prove
 from edgekit.runtime.trt.builder import Built, build_plan
-from edgekit.runtime.trt.cache_files import cache_folder, use_compute_cache
+from edgekit.runtime.trt.cache_files import cache_folder
 from edgekit.runtime.trt.engine import load
 from edgekit.runtime.trt.failures import release_frames
 from edgekit.runtime.trt.library import load_library
@@ -56,7 +56,6 @@ def _build_new(
         raise BuildError("a prepared model is not calibrated again", hint="run the same command again")
     content = read_requested_model(request)
     cache = cache_folder(request)
-    use_compute_cache(cache)
     needed_bytes = _DISK_PER_MODEL_BYTE * len(content) + _DISK_BESIDES
     check_disk(engines_dir, needed_bytes)
     with disk_errors(engines_dir, needed_bytes), part_folder(engines_dir, request.engine_id) as part:

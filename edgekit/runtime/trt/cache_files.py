@@ -77,14 +77,5 @@ def cache_folder(request: BuildRequest) -> Path:
     return folder
 
 
-def use_compute_cache(folder: Path) -> None:
-    """Let CUDA keep the kernels that it compiles for this GPU. Before CUDA starts in this process.
-
-    Source: CUDA C++ Programming Guide, CUDA Environment Variables; lazy loading spares memory from CUDA 11.7 on.
-    """
-    os.environ.setdefault("CUDA_CACHE_PATH", str(folder / "compute"))
-    os.environ.setdefault("CUDA_MODULE_LOADING", "LAZY")
-
-
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8")).hexdigest()

@@ -89,8 +89,6 @@ def install(monkeypatch, tmp_path):
         forget()
         return script
 
-    monkeypatch.setenv("CUDA_CACHE_PATH", str(tmp_path / "compute"))
-    monkeypatch.setenv("CUDA_MODULE_LOADING", "LAZY")
     monkeypatch.setattr(trt_build, "OwnerThread", Owner)
     monkeypatch.setattr(trt_build, "load", lambda path, manifest, threads: Engine())
     monkeypatch.setattr(trt_build, "prove", lambda engine, request: Proof(("proved",), 0.25))
