@@ -13,19 +13,18 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
-import onnx.version_converter
 import onnxruntime
 
 import edgekit
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
 from edgekit.core.progress import OnProgress
-from edgekit.core.tensors import TensorSpec
 from edgekit.errors import BuildError, ModelError
 from edgekit.runtime.building import base_manifest, build_or_find, read_requested_model
 from edgekit.runtime.engine_folders import check_disk, disk_errors, disk_full, part_folder, publish
 from edgekit.runtime.ort import quantise as ort_quantise
 from edgekit.runtime.ort.engine import OrtEngine, first_line, open_session, tensor_specs
+from edgekit.runtime.ort.fold import fold
 from edgekit.runtime.ort.graph import (
     count_layers,
     fix_sizes,
@@ -117,45 +116,18 @@ def _quantised(
         )
     with tempfile.TemporaryDirectory(dir=part) as work:
         prepared_path = Path(work) / "prepared.onnx"
-        inputs = _prepare(model, prepared_path)
+        inputs = fold(model, prepared_path, _OPSET_FOR_CHANNEL_SCALES)
         ranges = ort_quantise.calibrate(
             prepared_path, inputs, request.detector, request.calibration_dir, Path(work), on_progress
         )
         prepared = onnx.load(str(prepared_path))
+    unshare_biases(prepared)
     on_progress("quantising", 0, 1)
     quantised = ort_quantise.quantise(
         prepared, ranges, request.keep_float, reduce_range=_saturates(profile.module, profile.cpu_features)
     )
     method = ort_quantise.CALIBRATION_METHOD.name.lower()
     return quantised, _Calibration(request.calibration_sha256, ranges.pictures, method, ranges.warnings)
-
-
-def _prepare(model: onnx.ModelProto, path: Path) -> Tuple[TensorSpec, ...]:
-    """Write the float model with constants folded and shapes known, as the quantiser needs it; its inputs."""
-    basic = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    session = _model_session(model, optimise=basic, save_to=path)
-    prepared = onnx.load(str(path))
-    if _opset(prepared) < _OPSET_FOR_CHANNEL_SCALES:
-        prepared = _at_opset(prepared, _OPSET_FOR_CHANNEL_SCALES)
-    name_nodes(prepared)
-    unshare_biases(prepared)
-    onnx.save(onnx.shape_inference.infer_shapes(prepared), str(path))
-    return tensor_specs(session.get_inputs())
-
-
-def _opset(model: onnx.ModelProto) -> int:
-    return max((int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=1)
-
-
-def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    try:
-        return onnx.version_converter.convert_version(model, opset)
-    except Exception as error:  # the converter is C++ and raises what it likes
-        raise BuildError(
-            f"the model has opset {_opset(model)}; INT8 with a scale for each channel needs {opset}",
-            why=first_line(error),
-            hint=f"export the model with opset {opset} or newer",
-        ) from error
 
 
 def _saturates(module: str, cpu_features: Sequence[str]) -> bool:
