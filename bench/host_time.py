@@ -29,9 +29,9 @@ from edgekit.core.engine import BuildRequest
 from edgekit.core.stats import mean_interval
 from edgekit.runtime.engines import build_engine, load_engine
 from edgekit.runtime.frames import Frame
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sources import open_source
-from edgekit.runtime.stages import stages_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import add_model_arguments, detector_from, machine, save_result

@@ -115,7 +115,8 @@ def _report_usage(error: Any, console: Console) -> int:
         return UsageError.exit_code
     context = getattr(error, "ctx", None)
     hint = f"{context.command_path} --help" if context else "edgekit --help"
-    console.error(UsageError(error.format_message(), hint=hint))
+    # Typer passes pydantic's words on, and these begin with the name of an exception.
+    console.error(UsageError(error.format_message().replace(": Value error, ", ": "), hint=hint))
     return UsageError.exit_code
 
 

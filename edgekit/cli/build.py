@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
@@ -26,11 +27,21 @@ _LEAST_WORKSPACE_MIB, _MOST_WORKSPACE_MIB = WORKSPACE_MIB
 
 RouteOption = Annotated[
     Literal["auto", "calibrator", "explicit"] | None,
-    typer.Option("--route", help="How INT8 comes about. auto: by the TensorRT there.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--route",
+        metavar="ROUTE",
+        help="How INT8 comes about: calibrator, explicit, or auto, by the TensorRT there.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 CalibratorOption = Annotated[
     Literal["entropy", "minmax"] | None,
-    typer.Option("--calibrator", help="What the calibrator route measures with.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--calibrator",
+        metavar="NAME",
+        help="What the calibrator route measures with: entropy or minmax.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 WorkspaceOption = Annotated[
     int | None,
@@ -49,8 +60,8 @@ LevelOption = Annotated[
         "--optimisation-level",
         min=0,
         max=5,
-        metavar="0-5",
-        help="More builds longer. TensorRT 8.6 and newer.",
+        metavar="LEVEL",
+        help="A higher one builds longer. TensorRT 8.6 and newer.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -94,14 +105,22 @@ ContainerOption = Annotated[
 ]
 ImageOption = Annotated[
     str | None,
-    typer.Option("--image", help="This image instead of the one known to match.", rich_help_panel=_CONTAINER_PANEL),
+    typer.Option(
+        "--image",
+        metavar="IMAGE",
+        help="This image instead of the one known to match.",
+        rich_help_panel=_CONTAINER_PANEL,
+    ),
 ]
 
 
 def command(
     app: App,
     detector: Annotated[
-        str | None, typer.Argument(help="Default: the device's own detector.", autocompletion=complete_detectors)
+        str | None,
+        typer.Argument(
+            metavar="DETECTOR", help="Default: the device's own detector.", autocompletion=complete_detectors
+        ),
     ] = None,
     device: DeviceOption = "local",
     precision: Annotated[
@@ -145,17 +164,16 @@ def command(
         "library_tactics": library_tactics,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    if image and not in_container:
-        raise UsageError("--image names a container, and the build is not to run in one", hint="add --in-container")
+    _check_image(image, in_container)
     entry = app.device(device)
     with app.console.progress() as on_progress:
         order = place_order(
             app.project, entry, precision, on_progress, detector=detector, calibration=calibration, options=options,
-            container=Container(image) if in_container and not dry_run else None,
+            container=Container(image, start=not dry_run) if in_container else None,
         )  # fmt: skip
         if dry_run:
             plan = _plan(order, force) | (_container(order, image) if in_container else {})
-            app.console.result(plan, facts([(name.replace("_", " "), value) for name, value in plan.items()]))
+            app.console.result(plan, *_shown(plan))
             return
         manifest = fulfil(order, on_progress, force=force)
     app.console.result(
@@ -163,6 +181,13 @@ def command(
     )
     for warning in manifest.warnings:
         app.console.warn(warning)
+
+
+def _check_image(image: str | None, in_container: bool) -> None:
+    if image is not None and not in_container:
+        raise UsageError("--image names a container, and the build is not to run in one", hint="add --in-container")
+    if image is not None and not image.strip():
+        raise UsageError("--image: expected the name of an image, got nothing")
 
 
 def _plugins(given: list[str] | None) -> tuple[str, ...]:
@@ -175,13 +200,15 @@ def _plugins(given: list[str] | None) -> tuple[str, ...]:
 def _plan(order: Order, force: bool) -> dict[str, Any]:
     """What a build would do, by name, for people and programs alike."""
     request = order.request
+    to_build = force or not is_built(order)
     plan: dict[str, Any] = {
         "engine_id": request.engine_id,
         "engine_key": request.engine_key,
         "precision": request.precision,
-        "to_do": "nothing: the engine is there" if not force and is_built(order) else "build",
-        "golden_pictures": "compared with the model's own answers after the build",
+        "to_do": "build" if to_build else "nothing: the engine is there",
     }
+    if to_build:
+        plan["golden_pictures"] = "compared with the model's own answers after the build"
     if order.route is not None:
         plan |= {
             "route": order.route.name,
@@ -193,9 +220,21 @@ def _plan(order: Order, force: bool) -> dict[str, Any]:
     return plan
 
 
+def _shown(plan: dict[str, Any]) -> Iterator[Any]:
+    """A plan for people: the command stands below the table, on one line, so that it can be copied."""
+    yield facts([(name.replace("_", " "), value) for name, value in plan.items() if name != "command"])
+    if "command" in plan:
+        yield f"\n{plan['command']}"
+
+
 def _container(order: Order, image: str | None) -> dict[str, Any]:
     plan = container_plan(order.profile, order.link.root, image)
-    return {"image": plan.image.name, "image_because": plan.why, "command": shlex.join(plan.command)}
+    return {
+        "image": plan.image.name,
+        "image_because": plan.why,
+        "mounts": "those of the command and, once they are prepared, the model and the pictures",
+        "command": shlex.join(plan.command),
+    }
 
 
 def _workspace(order: Order) -> str:

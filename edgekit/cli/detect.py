@@ -19,22 +19,40 @@ def command(
     app: App,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Pictures, a folder, pattern in quotes, video, or scenes://"),
+        typer.Argument(metavar="SOURCE", help="Pictures, a folder, a pattern in quotes, a video, or scenes://"),
     ],
     device: DeviceOption = "local",
     detector: DetectorOption = None,
-    precision: Annotated[Literal["fp32", "fp16", "int8"], typer.Option("--precision")] = "fp32",
-    video: Annotated[Path | None, typer.Option("--video", help="Write an annotated video here.")] = None,
-    images: Annotated[Path | None, typer.Option("--images", help="Write annotated pictures into this folder.")] = None,
-    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="Write one JSON line a frame here.")] = None,
-    confidence: Annotated[float | None, typer.Option("--confidence", min=0, max=1, help="Least score to keep.")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"] | None,
+        typer.Option("--precision", help="Which engine; built if missing. Default: fp16 with TensorRT, else fp32."),
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Write an annotated video here.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="Write annotated pictures into this folder.")
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option("--jsonl", metavar="FILE", help="Write one JSON line a frame here.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", min=0, max=1, metavar="SCORE", help="Least score to keep.")
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option("--frames", min=1, metavar="N", help="Stop after so many frames, of all sources together."),
+    ] = None,
     batch: Annotated[
         int | None,
-        typer.Option("--batch", min=1, help="Frames in one call of the engine. Default: one for each source."),
+        typer.Option(
+            "--batch", min=1, metavar="N", help="Frames in one call of the engine. Default: one for each source."
+        ),
     ] = None,
 ) -> None:
     """Run a detector over one source, or several at once, and write what it finds.
+
+    Several sources share the batches of one engine. With --video, each gets a file of its own.
 
     Examples:
 

@@ -60,10 +60,9 @@ def _value(answer: DeviceProfile | EdgekitError) -> object:
 def _real_row(name: str, answer: DeviceProfile | EdgekitError) -> tuple[str | None, ...]:
     if isinstance(answer, EdgekitError):
         return name, answer.what, *[None] * (len(_REAL_COLUMNS) - 2)
-    back_end = f"{'TensorRT' if answer.backend == 'tensorrt' else 'ONNX Runtime'} {answer.backend_version}"
     jetpack = answer.jetpack or (f"L4T {answer.l4t}" if answer.l4t else None)
     memory = f"{answer.memory_total_mib} MiB"
-    return name, answer.module, jetpack, back_end, answer.gpu_name, memory, answer.engine_key
+    return name, answer.module, jetpack, answer.backend_name, answer.gpu_name, memory, answer.engine_key
 
 
 def _row(device: Device) -> tuple[str | None, ...]:

@@ -195,13 +195,14 @@ def _layer_table(layers: Sequence[EngineLayer]) -> Any:
 
 
 def _lone_facts(place: str, lone: LoneFile) -> Facts:
-    header = "none: a plain plan" if lone.metadata is None else "Ultralytics' metadata, below"
+    plain = "none" if lone.warnings else "none: a plain plan"
+    header = plain if lone.metadata is None else "Ultralytics' metadata, below"
     return [
         ("file", place),
         ("size", _size(lone.bytes)),
         ("sha256", lone.sha256),
         ("header", header),
-        ("written by", f"TensorRT {lone.tensorrt}" if lone.tensorrt else "not known: the plan does not say"),
+        ("written by", f"TensorRT {lone.tensorrt}" if lone.tensorrt else "not known: the file does not say"),
         *_metadata(lone.metadata or {}),
     ]
 

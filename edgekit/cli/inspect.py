@@ -11,12 +11,12 @@ import typer
 from edgekit.cli.completion import complete_devices
 from edgekit.cli.console import table
 from edgekit.cli.session import App
-from edgekit.errors import EngineError
+from edgekit.errors import EngineError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from edgekit.control.inspect import Inspection, Target
 
-_COLUMNS = ("engine", "detector", "precision", "route", "size MiB", "built", "built for")
+_COLUMNS = ("engine", "detector", "precision", "route", "size MiB", "built (UTC)", "built for")
 
 
 def command(
@@ -35,7 +35,7 @@ def command(
             "--device",
             "-d",
             metavar="NAME",
-            help="Where an id is looked up, and which device a file is to fit. Default: local.",
+            help="Where an id is looked up, and what a file is to fit. Default: local, or no project: this machine.",
             autocompletion=complete_devices,
         ),
     ] = None,
@@ -45,7 +45,8 @@ def command(
 ) -> None:
     """Show what an engine is, how it was made, whether its files are whole and whether it fits the device.
 
-    Nothing is loaded, except with --layers where engine.json does not know them. Exits with 6 if the engine is damaged.
+    Nothing is loaded, except with --layers where engine.json does not know them. The exit code is 6 if the engine is
+    damaged.
 
     Examples:
 
@@ -56,30 +57,53 @@ def command(
         edgekit inspect 3f2a --json
     """
     if engine is None:
+        if layers:
+            raise UsageError("--layers: layers of which engine?", hint="edgekit inspect ENGINE --layers")
         _list(app, device or "local")
         return
+    if not engine:
+        raise UsageError("ENGINE is empty", hint="edgekit inspect")
     found = _inspect(app, engine, device, layers)
     _show(app, found, layers)
     if found.damaged:
         names = ", ".join(f"{check.file_name} is {check.state}" for check in found.damaged)
         app.console.warn(f"this engine is damaged and will not be run: {names}")
-        assert found.manifest is not None
-        app.console.note(
-            f"  try: edgekit build {found.manifest.detector} --precision {found.manifest.precision} --force"
-        )
+        app.console.note(f"  try: {_rebuild(found)}")
         raise typer.Exit(EngineError.exit_code)
 
 
+def _rebuild(found: Inspection) -> str:
+    from edgekit.control.inspect import THIS_MACHINE
+    from edgekit.core.engine import rebuild_command
+
+    assert found.manifest is not None
+    device = found.fit.device if found.fit else THIS_MACHINE
+    named = "" if device in (THIS_MACHINE, "local") else f" --device {device}"
+    return f"{rebuild_command(found.manifest)} --force{named}"
+
+
 def _inspect(app: App, engine: str, device: str | None, layers: bool) -> Inspection:
-    from edgekit.control.inspect import inspect_on_device, inspect_path, this_machine
+    from edgekit.control.inspect import inspect_on_device, inspect_path
 
     path = Path(engine)
     with app.console.progress() as on_progress:
         if path.exists():
-            target = _target(app, device) if device else this_machine()
+            target = _target_of_files(app, device)
             return inspect_path(path, target, layers=layers, on_progress=on_progress)
         link = _target(app, device or "local").connect()
         return inspect_on_device(link, engine, layers=layers, on_progress=on_progress)
+
+
+def _target_of_files(app: App, device: str | None) -> Target:
+    """The device that an engine of this machine's files is to fit. Outside a project it is this machine as it is."""
+    from edgekit.control.inspect import this_machine
+
+    try:
+        return _target(app, device or "local")
+    except NotFoundError:
+        if device:
+            raise
+        return this_machine()
 
 
 def _target(app: App, name: str) -> Target:
@@ -102,7 +126,7 @@ def _show(app: App, found: Inspection, layers: bool) -> None:
         app.console.warn(warning)
     app.console.note(
         "edgekit does not run this file: without engine.json nothing tells which device, model and pictures it was "
-        "made for, and TensorRT would parse it unchecked."
+        "made for."
     )
     app.console.note("  try: edgekit build DETECTOR --precision fp16")
 
@@ -119,7 +143,7 @@ def _list(app: App, device: str) -> None:
             engine.precision,
             engine.route,
             f"{engine.file_bytes / 2**20:.2f}",
-            engine.created_utc,
+            engine.created_utc[:16].replace("T", " "),
             engine.engine_key,
         )
         for engine in engines

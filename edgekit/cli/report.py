@@ -59,9 +59,7 @@ def command(
     Examples:
 
         edgekit report
-
         edgekit report --device local --detector roadscene --open
-
         edgekit report --lang zh --format md --out report.md
     """
     from edgekit.report.summary import headline_document

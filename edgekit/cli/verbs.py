@@ -73,6 +73,13 @@ def load_verb(name: str) -> Any:
     return typer.main.get_command(single)
 
 
+def flowing(text: str) -> str:
+    """Help whose paragraphs are one line each, for terminals of any width; what is indented stays as it is."""
+    first, *rest = [part if part.startswith(" ") else part.replace("\n", " ") for part in text.split("\n\n")]
+    # Typer takes what follows the first paragraph for a docstring: with an empty line first, its indentation counts.
+    return "\n\n".join([first, *(["\n" + rest[0], *rest[1:]] if rest else [])])
+
+
 def _import_verb(name: str) -> Any:
     """A verb's module, which may define `normalise_arguments` for what Typer cannot express."""
     return importlib.import_module(f"edgekit.cli.{name}")
@@ -96,6 +103,7 @@ def _with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters = [context, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *common]
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__doc__ = flowing(inspect.getdoc(function) or "")
     del call.__wrapped__
     assert first.name == "app", f"{function.__module__}.command: its first parameter must be app"
     return call

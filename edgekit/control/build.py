@@ -17,7 +17,7 @@ from edgekit.control.project import Project
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest, TensorRTOptions
 from edgekit.core.plan import candidates_for
-from edgekit.core.precision import Route, choose_route
+from edgekit.core.precision import Route, check_precision, choose_route
 from edgekit.core.progress import OnProgress
 from edgekit.core.requests import InspectAnswer, InspectRequest
 from edgekit.errors import CalibrationError, ConfigError, EngineError, UsageError
@@ -82,6 +82,7 @@ def order_engine(
     options: TensorRTOptions,
 ) -> Order:
     """The order for one engine. Nothing is prepared yet, and its engine_id is known."""
+    check_precision(precision, profile.backend)
     route = route_to(detector, profile, precision, options)
     pictures = calibration if needs_calibration(detector, precision) else None
     on_device = pictures if route is None or route.name == "calibrator" else None
@@ -109,9 +110,10 @@ def _effective(options: TensorRTOptions, route: Route | None) -> TensorRTOptions
 
 @dataclass(frozen=True)
 class Container:
-    """A wish to build in a container. image None: the one known to match."""
+    """A wish to build in a container. image None: the one known to match. start False: only its plan is wanted."""
 
     image: str | None = None
+    start: bool = True
 
 
 def place_order(
@@ -139,8 +141,12 @@ def place_order(
     precision = precision or candidates_for("auto", profile.backend)[0]
     asked = dict(options or {})
     wanted = replace(device.tensorrt, **asked)
-    _check_options(asked, device.name, profile, precision, route_to(model, profile, precision, wanted))
-    if container is not None:
+    route = route_to(model, profile, precision, wanted)
+    _check_options(asked, device.name, profile, precision, route)
+    _check_calibration(calibration, precision)
+    if container is not None and route is None:
+        raise _without_tensorrt("--in-container", device.name, profile)
+    if container is not None and container.start:
         mounted = [path for path in wanted.plugins if path.startswith("/")]
         link = in_container(link, profile, container.image, readable=mounted)
     pictures = None
@@ -154,11 +160,7 @@ def _check_options(
 ) -> None:
     if asked and route is None:
         flags = ", ".join(f"--{name.rstrip('s') if name == 'plugins' else name.replace('_', '-')}" for name in asked)
-        raise UsageError(
-            f"{flags}: {device} does not build with TensorRT",
-            why=f"its engines are made by {profile.backend} {profile.backend_version}",
-            hint="leave these options out",
-        )
+        raise _without_tensorrt(flags, device, profile)
     if "route" in asked and precision != "int8":
         raise UsageError(
             f"--route says how INT8 comes about, and the precision is {precision}", hint="add --precision int8"
@@ -169,6 +171,19 @@ def _check_options(
             why=route.why,
             hint="add --precision int8 --route calibrator",
         )
+
+
+def _without_tensorrt(flags: str, device: str, profile: DeviceProfile) -> UsageError:
+    return UsageError(
+        f"{flags}: {device} does not build with TensorRT",
+        why=f"its engines are made by {profile.backend_name}",
+        hint=f"leave {'these options' if ',' in flags else 'this option'} out",
+    )
+
+
+def _check_calibration(name: str | None, precision: str) -> None:
+    if name is not None and precision != "int8":
+        raise UsageError(f"--calibration is for INT8, and the precision is {precision}", hint="add --precision int8")
 
 
 def is_built(order: Order) -> bool:

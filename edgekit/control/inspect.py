@@ -22,6 +22,7 @@ from edgekit.errors import ConfigError, EdgekitError, EngineError, NotFoundError
 from edgekit.files import sha256_file
 
 THIS_MACHINE = "this machine"
+_MOST_PROBLEMS = 5
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,26 @@ def _inspect_folder(
         layers_from=MANIFEST_NAME if told else "",
         activation_mib=manifest.build.activation_mib if manifest.build else None,
     )
-    return _with_layers_of_device(found, link, on_progress) if layers and not told else found
+    return _with_layers_of_device(found, link, target, on_progress) if layers and not told else found
 
 
-def _with_layers_of_device(found: Inspection, link: Link, on_progress: OnProgress) -> Inspection:
+def _with_layers_of_device(found: Inspection, link: Link, target: Target, on_progress: OnProgress) -> Inspection:
     try:
-        answer = link.call("inspect", InspectRequest(found.place, open=True), InspectAnswer, on_progress)
+        answer = _opener(link, target).call(
+            "inspect", InspectRequest(found.place, open=True), InspectAnswer, on_progress
+        )
     except EdgekitError as error:
         return replace(found, notes=(*found.notes, f"its layers are not known: {error.what}"))
     opened = answer.opened
     assert opened is not None
     origin = f"TensorRT {opened.tensorrt}"
     return replace(found, layers=opened.layers, layers_from=origin, activation_mib=opened.activation_mib)
+
+
+def _opener(link: Link, target: Target) -> Link:
+    """Who opens what lies where `link` reads: the target if it is this machine too, for its Python has TensorRT."""
+    there = target.connect() if isinstance(link, LocalLink) else link
+    return there if isinstance(there, LocalLink) else link
 
 
 def _fit(target: Target, manifest: EngineManifest) -> Fit:
@@ -177,12 +186,20 @@ def _inspect_file(path: Path) -> Inspection:
 def read_manifest(path: Path) -> EngineManifest:
     """An engine.json. Raises EngineError if it is damaged or of another edgekit."""
     try:
-        return from_wire(EngineManifest, json.loads(path.read_text("utf-8")), str(path))
+        return from_wire(EngineManifest, json.loads(path.read_text("utf-8")), path.name)
     except (OSError, ValueError, RecursionError) as error:
         raise EngineError(f"{path} cannot be read", why=str(error), hint="edgekit build --force") from None
     except ConfigError as error:
-        why = "\n".join(error.problems)
-        raise EngineError(error.what, why=why, hint="build the engine again with this edgekit") from None
+        raise EngineError(
+            f"{path} is damaged, or was written by another edgekit",
+            why=_few(error.problems),
+            hint="build the engine again with this edgekit",
+        ) from None
+
+
+def _few(problems: Sequence[str]) -> str:
+    rest = len(problems) - _MOST_PROBLEMS
+    return "\n".join([*problems[:_MOST_PROBLEMS], *([f"and {rest} more"] if rest > 0 else [])])
 
 
 def _no_engine(folder: Path) -> NotFoundError:

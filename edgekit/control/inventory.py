@@ -119,6 +119,8 @@ def inventory_from_yaml(data: Any, path: Path) -> Inventory:
 
 def check_plugin(path: str) -> str:
     """A plugin library by its place on the device, or by a name its loader knows. Raises ValueError for another."""
+    if not path.strip():
+        raise ValueError("expected a library, got nothing")
     if "/" in path and not path.startswith("/"):
         raise ValueError(f"expected a path on the device from / on, or a library's plain name, got {path!r}")
     return path

@@ -76,7 +76,19 @@ class LocalLink:
         else:
             python, code = _find_python(self.device, self._python), _code_alone(Path(self.root))
         command = [python, "-m", "edgekit.runtime", verb, "-"]
-        return run_verb(command, verb, request, answer, on_progress, environment=_environment(code))
+        return run_verb(
+            command, verb, request, answer, on_progress, environment=_environment(code), explain=self._explain
+        )
+
+    def _explain(self, code: int, last_lines: Sequence[str]) -> DeviceError | None:
+        """Another program than Python ends well and answers nothing."""
+        if self._python is None or code != 0:
+            return None
+        return DeviceError(
+            f"{self._python!r} did not run device code",
+            why="\n".join([f"devices.yaml names it as the Python of {self.device}", *last_lines]),
+            hint=_correct_python(self.device),
+        )
 
     def send(self, local: Path, remote: str) -> None:
         with replacing(remote) as temporary:
@@ -125,12 +137,17 @@ def run_verb(
 def _find_python(device: str, python: str) -> str:
     found = shutil.which(Path(python).expanduser())
     if found is None:
+        there = Path(python).expanduser().exists()
         raise DeviceError(
-            f"{device}: there is no program {python!r} on this machine",
-            why="devices.yaml names it as the Python for device code",
-            hint=f"correct python: of {device} in devices.yaml",
+            f"{python!r} is no program that can be run" if there else f"there is no program {python!r} on this machine",
+            why=f"devices.yaml names it as the Python of {device}",
+            hint=_correct_python(device),
         )
     return str(found)
+
+
+def _correct_python(device: str) -> str:
+    return f"correct python: of {device} in devices.yaml"
 
 
 def _code_alone(root: Path) -> Path:

@@ -139,4 +139,4 @@ def describe_preparation(route: Route, precision: str, calibration: Materialised
         done.append("FP16 types")
     if route.name == "calibrator":
         done.append("the names of the head's layers, which stay out of INT8")
-    return f"{' and '.join(done)}, on this machine"
+    return f"on this machine: {' and '.join(done)}"

@@ -16,6 +16,7 @@ from edgekit.errors import BuildError, DeviceError
 CODE_FOLDER = "/edgekit-code"
 # From JetPack 7 on containers are given the GPU by CDI instead of a runtime of NVIDIA's.
 _FIRST_WITH_CDI = 38
+_SEE_HELP = "docker run --help"  # docker's own last line, of no use to who did not type the command
 _CANNOT_START, _CANNOT_RUN, _NO_COMMAND = 125, 126, 127
 
 
@@ -144,7 +145,7 @@ def explain_docker(code: int, image: str, last_lines: Sequence[str]) -> Optional
 
     Source: docker run's manual, "Exit status"; the messages are those of Docker 20.10 to 28.
     """
-    said = "\n".join(last_lines)
+    said = "\n".join(line for line in last_lines if line.strip() and _SEE_HELP not in line)
     if code == _NO_COMMAND:
         return DeviceError(f"there is no python3 in {image}", why=said, hint="name another image with --image")
     if code == _CANNOT_RUN:

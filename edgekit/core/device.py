@@ -42,6 +42,11 @@ class DeviceProfile:
         return jetpack_of(self.l4t)
 
     @property
+    def backend_name(self) -> str:
+        """ "TensorRT 10.3.0", "ONNX Runtime 1.23.2"."""
+        return f"{'TensorRT' if self.backend == 'tensorrt' else 'ONNX Runtime'} {self.backend_version}"
+
+    @property
     def engine_key(self) -> str:
         """Names the devices that may share an engine file: only equal keys may."""
         if self.backend == "tensorrt":

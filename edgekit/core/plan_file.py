@@ -38,7 +38,8 @@ def split_plan(data: Bytes) -> PlanFile:
     """Take the metadata of an engine file from its plan. Nothing of the plan is parsed.
 
     With Ultralytics' header a file is a signed 32-bit little-endian length, that many bytes of UTF-8 JSON, the plan.
-    It is taken for that if the length lies within the file and the byte after it opens a JSON object.
+    It is taken for that if the length lies within the file, or is that of a header which the file breaks off in, and
+    the byte after it opens a JSON object.
     An unusual first word of the plan is only warned of: releases may change it.
 
     Raises EngineError for an empty file, a header that cannot be read, and a header without a plan.
@@ -48,7 +49,8 @@ def split_plan(data: Bytes) -> PlanFile:
         raise EngineError("the engine file is empty", hint="build the engine again")
     length = int.from_bytes(view[:_LENGTH_BYTES], "little", signed=True)
     start = _LENGTH_BYTES + length
-    if not 0 < length < len(view) or bytes(view[_LENGTH_BYTES : _LENGTH_BYTES + 1]) != b"{":
+    opens = bytes(view[_LENGTH_BYTES : _LENGTH_BYTES + 1]) == b"{"
+    if not opens or not 0 < length < max(len(view), _LARGEST_METADATA_BYTES):
         return PlanFile(None, view, _plan_warnings(view))
     if start >= len(view):
         raise EngineError(
@@ -105,4 +107,5 @@ def _read_metadata(text: memoryview) -> Dict[str, Any]:
 def _plan_warnings(plan: memoryview) -> Tuple[str, ...]:
     if bytes(plan[: len(MAGIC)]) in (MAGIC, OLD_MAGIC):
         return ()
-    return (f"the plan begins with {bytes(plan[:4])!r}, not with {MAGIC!r} as TensorRT's plans do",)
+    known = f"{MAGIC.decode()!r} or {OLD_MAGIC.decode()!r}"
+    return (f"perhaps no engine of TensorRT: its plan begins with {bytes(plan[:4])!r}, not with {known}",)

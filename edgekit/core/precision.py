@@ -33,6 +33,16 @@ class Route:
         return self.name == "explicit" or (self.typed and precision != "fp32")
 
 
+def check_precision(precision: str, backend: str) -> None:
+    """Raise BuildError for a precision that a back end does not build."""
+    if precision == "fp16" and backend == "onnxruntime":
+        raise BuildError(
+            "fp16 is not built on this device",
+            why="ONNX Runtime computes FP16 models on a CPU by way of FP32, which is slower than FP32 itself",
+            hint="use --precision fp32 or int8",
+        )
+
+
 def choose_route(
     precision: str, tensorrt_version: str, *, sm: Optional[int], trained: bool, wanted: str = "auto"
 ) -> Route:

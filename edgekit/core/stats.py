@@ -101,14 +101,16 @@ def mean_interval(values: Sequence[float]) -> Tuple[float, float, float]:
 def summarise_rate(finish_times_s: Sequence[float], windows: int = 10) -> Optional[Rate]:
     """Frames per second from the moments at which frames were finished, in seconds on one clock.
 
-    The whole-run rate, with an interval over `windows` parts of equal frame count. None below 3 frames.
+    The whole-run rate, with an interval over `windows` parts of about equal frame count. Frames of a batch are finished
+    at one moment, where no window may end between them. None below 3 moments.
     """
-    times = np.asarray(finish_times_s, np.float64)
+    times, frames_at = np.unique(np.asarray(finish_times_s, np.float64), return_counts=True)
     if len(times) < 3:
         return None
+    done = np.cumsum(frames_at)
     edges = np.linspace(0, len(times) - 1, min(windows, len(times) - 1) + 1).astype(int)
-    rates = np.diff(edges) / np.maximum(np.diff(times[edges]), 1e-9)
-    fps = (len(times) - 1) / max(float(times[-1] - times[0]), 1e-9)
+    rates = np.diff(done[edges]) / np.diff(times[edges])
+    fps = float(done[-1] - done[0]) / float(times[-1] - times[0])
     mean, low, high = mean_interval(rates)
     spread = float(rates.std(ddof=1) / mean) if len(rates) > 1 else 0.0
     stable = spread < UNSTABLE_SPREAD

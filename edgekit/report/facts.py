@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers
 from edgekit.report.summary import Report
-from edgekit.report.texts import WORDS, WORDS_OF_BUILDS, text
+from edgekit.report.texts import WORD_OF_GOLDEN, WORDS, WORDS_OF_BUILDS, text
 
 
 def condition_facts(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
@@ -28,7 +28,7 @@ def _device_facts(result: BenchResult, lang: str) -> tuple[tuple[str, str], ...]
         (text(lang, "module"), profile.module),
         (text(lang, "cpu"), f"{profile.cpu_name or profile.module} × {profile.cpu_count}"),
         (text(lang, "memory_total"), numbers.figure(profile.memory_total_mib, 0, "MiB")),
-        (text(lang, "backend"), f"{profile.backend} {profile.backend_version}"),
+        (text(lang, "backend"), profile.backend_name),
         (text(lang, "l4t"), profile.l4t or missing),
         (text(lang, "power_mode"), profile.power_mode or missing),
         (text(lang, "versions"), ", ".join(f"{name} {version}" for name, version in sorted(tools.items()))),
@@ -77,6 +77,8 @@ def _short(commit: str) -> str:
 
 def word_list(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
     """Term and meaning of the words that this report uses."""
-    builds = any(result.engine.build for result in report.comparison.results)
-    keys = (*WORDS, *WORDS_OF_BUILDS) if builds else WORDS
+    engines = [result.engine for result in report.comparison.results]
+    keys = [*WORDS, *(WORDS_OF_BUILDS if any(engine.build for engine in engines) else ())]
+    if any(engine.golden_distance is not None for engine in engines):
+        keys.append(WORD_OF_GOLDEN)
     return tuple((term, meaning) for term, _, meaning in (text(lang, key).partition("|") for key in keys))

@@ -64,7 +64,7 @@ def _head(report: Report, say: Say) -> Iterator[str]:
     yield from _shipped(report, say)
     if not report.is_jetson:
         profile = report.headline.profile
-        yield f"> {say('not_a_jetson', module=escape(profile.module), backend=escape(profile.backend))}"
+        yield f"> {say('not_a_jetson', module=escape(profile.module), backend=escape(profile.backend_name))}"
         yield ""
 
 

@@ -209,7 +209,8 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 WORDS = ("word_pipeline", "word_engine", "word_latency", "word_map", "word_precision", "word_interval")
-WORDS_OF_BUILDS = ("word_fusion", "word_skipped", "word_golden")  # where a builder told of them
+WORDS_OF_BUILDS = ("word_fusion", "word_skipped")  # where a builder told of them
+WORD_OF_GOLDEN = "word_golden"
 
 
 def text(lang: str, key: str, **values: object) -> str:

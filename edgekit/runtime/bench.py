@@ -20,9 +20,10 @@ from edgekit.errors import UsageError
 from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import Engine, load_engine
 from edgekit.runtime.frames import Frame, Source
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import DetectedFrame, Pipeline, StageTimes
 from edgekit.runtime.sources import open_source
-from edgekit.runtime.stages import Stages, stages_for
+from edgekit.runtime.stages import Stages
 from edgekit.runtime.usage import CpuMeter, memory_peak_mib, reset_memory_peak
 
 # Short enough that a noisy neighbour hits the engine and the pipeline alike, long against filling the pipeline.

@@ -19,9 +19,10 @@ from edgekit.core.stats import summarise_latency, summarise_rate
 from edgekit.errors import EdgekitError
 from edgekit.runtime.engines import load_engine
 from edgekit.runtime.frames import Source
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import DetectedFrame, Pipeline
 from edgekit.runtime.sinks import Sinks, open_sinks
-from edgekit.runtime.stages import batch_for, stages_for
+from edgekit.runtime.stages import batch_for
 from edgekit.runtime.stream_group import open_sources
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,18 @@ from edgekit.core.postprocess import detections_from_outputs
 from edgekit.core.tensors import InputSize
 from edgekit.runtime.engines import Engine
 from edgekit.runtime.frames import Frame
+from edgekit.runtime.input_sizes import size_for_batch
 from edgekit.runtime.preprocess import Preprocess, network_inputs
-from edgekit.runtime.stages import Collected
+from edgekit.runtime.stages import Collected, Stages
+
+
+def stages_for(detector: DetectorSpec, engine: Engine, batch: int = 1) -> Stages:
+    """The stages at the engine's best height and width: the engine's own where it has some, else these.
+
+    Close them before the engine. Raises UsageError if the engine does not take `batch`.
+    """
+    size = size_for_batch(engine.manifest, batch)
+    return engine.stages(detector, batch) or HostStages(detector, engine, size)
 
 
 @dataclass(eq=False)

@@ -54,6 +54,6 @@ def size_for_batch(manifest: EngineManifest, batch: int) -> InputSize:
     if not profile.admits(size):
         raise UsageError(
             f"batch {batch} is outside what this engine takes: {profile.minimum.batch} to {profile.maximum.batch}",
-            hint=f"edgekit build {manifest.detector} with a profile that includes batch {batch}",
+            hint=f"another --batch, or profile: in detectors/{manifest.detector}/detector.yaml",
         )
     return size

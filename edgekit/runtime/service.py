@@ -22,11 +22,12 @@ from edgekit.errors import DeployError
 from edgekit.files import write_json
 from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import load_engine
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import Pipeline
 from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sinks import open_sinks
 from edgekit.runtime.sources import open_source
-from edgekit.runtime.stages import Stages, stages_for
+from edgekit.runtime.stages import Stages
 
 ENGINE_FOLDER = "engine"
 _REPORT_EVERY_S = 1.0

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, List, Protocol, Sequence
+from typing import Any, List, Protocol, Sequence
 
 from edgekit.core.detections import Detections
-from edgekit.core.detector import DetectorSpec
 from edgekit.core.letterbox import Fit
 from edgekit.core.tensors import InputSize, ShapeProfile
-from edgekit.errors import UsageError
 from edgekit.runtime.frames import Frame
-
-if TYPE_CHECKING:
-    from edgekit.runtime.engines import Engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,31 +54,6 @@ class Stages(Protocol):
         """Give back what the slots hold. Before the engine is closed."""
 
 
-def stages_for(detector: DetectorSpec, engine: Engine, batch: int = 1) -> Stages:
-    """The stages at the engine's best height and width: the engine's own where it has some, else the host's.
-
-    Close them before the engine. Raises UsageError if the engine does not take `batch`.
-    """
-    size = _size_for(engine.manifest.profile, batch, engine.manifest.detector)
-    own = engine.stages(detector, batch)
-    if own is not None:
-        return own
-    from edgekit.runtime.host_stages import HostStages  # which needs `Collected` from here
-
-    return HostStages(detector, engine, size)
-
-
 def batch_for(streams: int, profile: ShapeProfile) -> int:
     """One item for each stream, within what an engine takes."""
     return max(profile.minimum.batch, min(streams, profile.maximum.batch))
-
-
-def _size_for(profile: ShapeProfile, batch: int, detector: str) -> InputSize:
-    best, smallest = profile.optimum, profile.minimum.batch
-    size = InputSize(batch, best.height, best.width)
-    if not profile.admits(size):
-        raise UsageError(
-            f"batch {batch} is outside what this engine takes: {smallest} to {profile.maximum.batch}",
-            hint=f"edgekit build {detector} with a profile that includes batch {batch}",
-        )
-    return size

@@ -56,7 +56,7 @@ class Store:
             try:
                 manifests.append(read_manifest(folder))
             except EdgekitError as error:
-                damaged.append(f"{folder}: {error.what}")
+                damaged.append(f"engine {folder.name}: {error.what}")
         return manifests, damaged
 
     def read_release(self, release_id: str) -> Optional[ReleaseManifest]:

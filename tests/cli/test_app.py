@@ -85,6 +85,15 @@ def test_every_verb_that_exists_explains_itself_with_examples(name):
     assert "--json" in result.output
 
 
+def test_help_fills_the_lines_of_any_terminal_and_indents_examples():
+    """Lines broken where the source has them leave half lines between whole ones."""
+    narrow = CliRunner().invoke(app, ["doctor", "--help"], env={"COLUMNS": "80"}).output
+    assert "Of each device" in " ".join(narrow.split())
+    prose = [line.strip() for line in narrow.split("Examples:")[0].splitlines() if line.strip()]
+    assert not [line for line in prose if len(line) < 20]
+    assert "\n     edgekit status\n" in re.sub(" +\n", "\n", CliRunner().invoke(app, ["status", "--help"]).output)
+
+
 def test_the_version():
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"edgekit {edgekit.__version__}\n")

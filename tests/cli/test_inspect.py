@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -150,15 +151,50 @@ def test_a_plain_plan_tells_its_release_and_another_file_is_doubted(tmp_path):
     assert "TensorRT 8.6.1.6" in inspect(plan).output
     done = inspect(other)
     assert done.exit_code == 0
-    assert "ftrt" in done.output
+    assert "perhaps no engine of TensorRT" in done.output and "a plain plan" not in done.output
 
 
 @pytest.mark.parametrize("data", [b"", b'\x0a\0\0\0{"a":', with_header(b"", {"a": 1})])
 def test_a_lone_file_that_is_broken_ends_with_6(tmp_path, data):
+    """An empty file, and half a download of one of Ultralytics' files."""
     path = tmp_path / "a.engine"
     path.write_bytes(data)
-    # The second is too short for its own header's length, so it is a plain plan of an unusual kind.
-    assert inspect(path).exit_code == (0 if data.startswith(b"\x0a") else 6)
+    assert inspect(path).exit_code == 6
+
+
+def test_a_manifest_of_another_edgekit_is_refused_in_a_few_lines(tmp_path):
+    """Twenty missing fields on the screen hide what to do about them."""
+    folder = write_engine(tmp_path / "engine")
+    (folder / "engine.json").write_text("{}")
+    done = inspect(folder)
+    assert "was written by another edgekit" in done.output and "EngineManifest" not in done.output
+    assert done.output.count("missing") == 5 and "more" in done.output
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(("",), "ENGINE is empty"), (("--layers",), "layers of which engine")])
+def test_a_question_about_no_engine_is_asked_back(project, arguments, said):
+    """An empty shell variable is not the current folder, and --layers is not silently left out."""
+    done = inspect(*arguments)
+    assert done.exit_code == 2 and said in done.output
+
+
+def test_an_engine_damaged_on_a_device_is_built_again_on_that_device(project):
+    """Or the command mends another engine, here."""
+    (project / "devices.yaml").write_text("devices:\n  pc: {kind: local}\n")
+    folder = write_engine(project / ".edgekit" / "devices" / "pc" / "engines" / "abcdef0123456789")
+    (folder / "engine.plan").write_bytes(b"ftrt")
+    assert "--force --device pc" in inspect("abc", "--device", "pc").output
+
+
+def test_files_are_held_against_local_and_opened_by_its_python(project, tmp_path):
+    """TensorRT may belong to another Python than edgekit's: only that one can say whether an engine fits."""
+    log, script = tmp_path / "log", tmp_path / "python"
+    script.write_text(f'#!/bin/sh\necho "$3" >> {log}\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    (project / "devices.yaml").write_text(f"devices:\n  local: {{kind: local, python: {script}}}\n")
+    folder = write_engine(tmp_path / "engine", tensorrt_manifest(build=None))
+    assert "not local" in inspect(folder, "--layers").output
+    assert sorted(log.read_text().split()) == ["inspect", "probe"]
 
 
 def test_an_unknown_id_is_met_with_what_there_is(project):

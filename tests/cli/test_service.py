@@ -226,7 +226,8 @@ def test_build_proves_the_engine_and_says_how_near_it_is(project):
     built = answer(edgekit(project, "build", "--json"))
     assert built["engine_id"] == plan["engine_id"]
     assert built["golden_distance"] < 1e-6 and built["warnings"] == []
-    assert answer(edgekit(project, "build", "--dry-run", "--json"))["to_do"].startswith("nothing")
+    again = answer(edgekit(project, "build", "--dry-run", "--json"))
+    assert again["to_do"].startswith("nothing") and "golden_pictures" not in again
     assert "golden distance" in edgekit(project, "build").stdout
 
 
@@ -239,7 +240,12 @@ def test_build_proves_the_engine_and_says_how_near_it_is(project):
         (("--optimisation-level", "6"), "--optimisation-level"),
         (("--dla-core", "x"), "--dla-core"),
         (("--plugin", "plugins/a.so"), "--plugin"),
-        (("--route", "best"), "--route"),
+        (("--route", "best"), "'--route': 'best' is not one of"),
+        (("--calibration", "few"), "--calibration is for INT8"),
+        (("--in-container", "--image", "any", "--dry-run"), "--in-container: local does not build with TensorRT"),
+        (("--in-container", "--image", ""), "expected the name of an image"),
+        (("--image", ""), "add --in-container"),
+        (("--plugin", ""), "--plugin: expected a library"),
         (("--precision", "fp16"), "fp16 is not built on this device"),
     ],
 )

@@ -121,6 +121,20 @@ def test_a_python_that_is_not_there_names_the_line_to_correct(tmp_path):
     assert told.value.hint == "correct python: of pc in devices.yaml"
 
 
+@pytest.mark.parametrize(
+    ("body", "said"), [("exit 0", "did not run device code"), (None, "no program that can be run")]
+)
+def test_a_program_that_is_no_python_names_the_line_to_correct(tmp_path, body, said):
+    """/bin/true, or a script that nobody made executable: neither must look like a fault of the device."""
+    script = save_script(tmp_path / "python", body or "")
+    if body is None:
+        script.chmod(0o644)
+    with pytest.raises(DeviceError, match=said) as told:
+        connect("pc", "local", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
+    assert told.value.hint == "correct python: of pc in devices.yaml"
+    assert "Python of pc" in told.value.why
+
+
 def test_a_python_that_breaks_off_shows_its_last_words(tmp_path):
     """Such as one without numpy."""
     script = save_script(tmp_path / "python", 'echo "No module named numpy" >&2; exit 1')

@@ -110,7 +110,8 @@ def test_a_path_that_docker_cannot_take_is_refused() -> None:
 )
 def test_what_docker_says_leads_to_a_remedy(code: int, said: str, remedy: str) -> None:
     """ "ended with code 125" helps nobody."""
-    error = explain_docker(code, "image:1", [said])
+    error = explain_docker(code, "image:1", [said, "", "Run 'docker run --help' for more information"])
+    assert error is not None and "--help" not in error.why
     assert error is not None and remedy in error.hint and said in error.why
 
 

@@ -50,6 +50,7 @@ def test_bytes_of_the_plan_are_not_copied():
     ("data", "reason"),
     [
         pytest.param(b"", "is empty", id="empty"),
+        pytest.param(with_header(b"", METADATA)[:40], "before its plan begins", id="cut-within-the-header"),
         pytest.param(with_header(b"", METADATA), "before its plan begins", id="header-only"),
         pytest.param(struct.pack("<i", 9) + b'{"a": 1,,' + plan_bytes(), "cannot be read", id="header-is-no-json"),
         pytest.param(struct.pack("<i", 7) + b'{"a":1}' + b"", "before its plan begins", id="cut-after-the-header"),

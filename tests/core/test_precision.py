@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.core.precision import choose_route, parse_release
+from edgekit.core.precision import check_precision, choose_route, parse_release
 from edgekit.errors import BuildError
 
 XAVIER, ORIN = 72, 87
@@ -104,3 +104,11 @@ def test_releases_are_numbers_not_text(text, release):
 def test_what_is_no_version_is_refused(text):
     with pytest.raises(BuildError, match="no TensorRT version"):
         parse_release(text)
+
+
+def test_a_cpu_builds_no_fp16():
+    """It would be slower than FP32, and a plan for it would break off on the device."""
+    with pytest.raises(BuildError, match="fp16"):
+        check_precision("fp16", "onnxruntime")
+    check_precision("fp16", "tensorrt")
+    check_precision("int8", "onnxruntime")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 
@@ -71,6 +72,13 @@ def test_an_engine_without_build_facts_leaves_no_empty_place(lang):
     assert "<dd></dd>" not in page
     assert text(lang, "made") not in written
     assert text(lang, "word_fusion").split("|")[0] not in written
+
+
+def test_the_golden_distance_is_explained_wherever_it_is_shown():
+    """ONNX Runtime's engines have one too, and a bare 0 beside "golden distance" says nothing."""
+    shown = render_markdown(report_of(dataclasses.replace(result(), engine=engine(golden_distance=0.0))))
+    assert "**golden distance**: 0" in shown and text("en", "word_golden").split("|")[1] in shown
+    assert text("en", "word_golden").split("|")[1] not in render_markdown(report_of(result()))
 
 
 def test_an_engine_whose_layers_are_not_known_shows_the_rest():

@@ -10,8 +10,8 @@ import pytest
 from edgekit.core.tensors import InputSize, ShapeProfile
 from edgekit.errors import UsageError
 from edgekit.runtime.frames import Frame
-from edgekit.runtime.host_stages import HostStages
-from edgekit.runtime.stages import batch_for, stages_for
+from edgekit.runtime.host_stages import HostStages, stages_for
+from edgekit.runtime.stages import batch_for
 from tests.fakes import FakeEngine, detector_spec
 
 

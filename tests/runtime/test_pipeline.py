@@ -13,8 +13,8 @@ import pytest
 
 from edgekit.core.tensors import ShapeProfile
 from edgekit.errors import EngineError, SourceError, UsageError
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import Pipeline
-from edgekit.runtime.stages import stages_for
 from tests.fakes import FakeEngine, Greys, detector_spec
 
 

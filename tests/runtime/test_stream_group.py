@@ -11,8 +11,8 @@ import pytest
 
 from edgekit.errors import SourceError, UsageError
 from edgekit.runtime.file_sources import PictureSource
+from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import Pipeline
-from edgekit.runtime.stages import stages_for
 from edgekit.runtime.stream_group import MOST_STREAMS, StreamGroup, open_sources, stream_names
 from tests.fakes import FakeEngine, Greys, detector_spec
 

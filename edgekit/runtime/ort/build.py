@@ -18,6 +18,7 @@ import onnxruntime
 import edgekit
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
+from edgekit.core.precision import check_precision
 from edgekit.core.progress import OnProgress
 from edgekit.errors import BuildError, ModelError
 from edgekit.runtime.building import base_manifest, build_or_find, read_requested_model
@@ -44,12 +45,7 @@ def build(request: BuildRequest, profile: DeviceProfile, on_progress: OnProgress
 
     Raises ModelError, BuildError, CalibrationError or VerifyError; whatever fails, nothing half written stays behind.
     """
-    if request.precision == "fp16":
-        raise BuildError(
-            "fp16 is not built on this device",
-            why="ONNX Runtime computes FP16 models on a CPU by way of FP32, which is slower than FP32 itself",
-            hint="use --precision fp32 or int8",
-        )
+    check_precision(request.precision, profile.backend)
     return build_or_find(
         request, on_progress, lambda engines_dir: _build_new(request, profile, engines_dir, on_progress)
     )

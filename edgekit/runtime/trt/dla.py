@@ -36,7 +36,7 @@ def _refuse(request: BuildRequest, core: int, cores: int) -> None:
         raise BuildError(
             f"DLA core {core} was asked for, and TensorRT finds none on this device",
             why="only Xavier and Orin modules have them, Orin Nano has none, and JetPack 7.2 lacks their compiler",
-            hint="build without --dla",
+            hint="build without --dla-core",
         )
     if not 0 <= core < cores:
         raise BuildError(f"there is no DLA core {core}", why=f"this device has {cores}: 0 to {cores - 1}")
@@ -46,7 +46,7 @@ def _refuse(request: BuildRequest, core: int, cores: int) -> None:
     if profile.minimum != profile.maximum:
         raise BuildError(
             f"a DLA takes one input size, and the profile goes from {profile.minimum} to {profile.maximum}",
-            hint="set minimum, optimum and maximum to the same size in detector.yaml, or build without --dla",
+            hint="set minimum, optimum and maximum to the same size in detector.yaml, or build without --dla-core",
         )
 
 

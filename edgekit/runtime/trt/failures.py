@@ -37,7 +37,7 @@ def _advice(findings: BuilderFindings, stuck: bool, workspace_mib: int, shared: 
     if stuck:
         return [
             f"allow more scratch memory: --workspace-mib {workspace_mib * 2}",
-            "or try another precision, or build without --dla",
+            "or try another precision, or build without --dla-core",
         ]
     return ["edgekit doctor", "try --precision fp32, which asks least of TensorRT"]
 
