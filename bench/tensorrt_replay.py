@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import tensorrt as trt
-from edgekit.runtime.cuda.memory import DeviceBuffer
-from edgekit.runtime.cuda.owner import OwnerThread
-from edgekit.runtime.trt.engine import load
 
 from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.runtime.cuda import driver, graph
+from edgekit.runtime.cuda.memory import DeviceBuffer
+from edgekit.runtime.cuda.owner import OwnerThread
 from edgekit.runtime.engine_files import check_digest, read_manifest
+from edgekit.runtime.trt.engine import load
 from edgekit.runtime.trt.library import logger
 
 _TURN_S = 0.25
