@@ -9,12 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import MANIFEST_NAME, Attachment, BuildFacts, EngineLayer, EngineManifest
 from edgekit.core.tensors import InputSize, ShapeProfile, TensorSpec
 from edgekit.core.wire import to_wire
 
 KEY = "xavier-nx-sm72-trt8.5.2.2-l4t35.4.1"
 KERNELS = b"not really a cubin"
+
+# From the facts of the board; no such device was asked.
+XAVIER = DeviceProfile(
+    module="xavier-nx",
+    backend="tensorrt",
+    backend_version="8.5.2.2",
+    python="3.8.10",
+    edgekit="0",
+    cpu_count=6,
+    memory_total_mib=6857,
+    memory_available_mib=5000,
+    disk_free_mib=4000,
+    sm=72,
+    l4t="35.4.1",
+)
 
 
 def plan_bytes(

@@ -129,10 +129,9 @@ def place_order(
 ) -> Order:
     """Ask the device what it is and make the pictures ready.
 
-    container: build in the container that matches the device; None: on the device itself.
-
-    precision None is the back end's baseline. detector and calibration replace the device's own. options are those of
-    TensorRT that were asked for on the command line, by the names of TensorRTOptions; they go before devices.yaml's.
+    precision None is the back end's baseline, container None the device itself. detector and calibration replace the
+    device's own. options are those of TensorRT that were asked for on the command line, by the names of
+    TensorRTOptions; they go before devices.yaml's.
     Raises UsageError for options that the device's back end, or the precision, has no use for.
     """
     model = load_detector(project, detector or device.detector)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,11 +103,10 @@ def _make(folder: Path, detector: Detector, pictures: Sequence[Path]) -> None:
 
 def _write_answers(path: Path, answers: Sequence[Mapping[str, np.ndarray]]) -> None:
     """An .npz of "<picture index>/<output name>", the form of core.engine.GoldenSet."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for index, outputs in enumerate(answers):
-            for name, array in outputs.items():
-                with archive.open(f"{index}/{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+    arrays: dict[str, Any] = {
+        f"{i}/{name}": array for i, outputs in enumerate(answers) for name, array in outputs.items()
+    }
+    np.savez(path, **arrays)
 
 
 def _read(folder: Path) -> Golden | None:

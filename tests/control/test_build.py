@@ -19,27 +19,14 @@ from edgekit.control.inventory import Device
 from edgekit.control.link import LocalLink, silent
 from edgekit.control.prepare import describe_preparation, prepare_model
 from edgekit.control.project import Project
-from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import PreparedModel, TensorRTOptions
 from edgekit.core.precision import choose_route
 from edgekit.core.wire import from_wire
 from edgekit.errors import BuildError, CalibrationError, UsageError, VerifyError
+from tests.made_up_engines import XAVIER
 from tests.onnx_models import save_yolov8
 
-# Made up from the facts of two boards; no such device was asked.
-XAVIER = DeviceProfile(
-    module="xavier-nx",
-    backend="tensorrt",
-    backend_version="8.5.2.2",
-    python="3.8.10",
-    edgekit="0",
-    cpu_count=6,
-    memory_total_mib=6857,
-    memory_available_mib=5000,
-    disk_free_mib=4000,
-    sm=72,
-    l4t="35.4.1",
-)
+# Made up from the facts of boards; no such device was asked.
 THOR = dataclasses.replace(XAVIER, module="thor", backend_version="11.4.0", sm=110, l4t="38.2.0")
 ORIN_62 = dataclasses.replace(XAVIER, module="orin-nano-8gb", backend_version="10.3.0", sm=87, l4t="36.4.3")
 

@@ -6,33 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import check_fits
 from edgekit.core.engine_key import EngineKey, key_differences, parse_engine_key
 from edgekit.errors import EngineMismatchError
-from tests.made_up_engines import KEY, tensorrt_manifest
+from tests.made_up_engines import KEY, XAVIER, tensorrt_manifest
 
-BOARD = DeviceProfile(
-    module="xavier-nx",
-    backend="tensorrt",
-    backend_version="8.5.2.2",
-    python="3.8.10",
-    edgekit="0",
-    cpu_count=6,
-    memory_total_mib=6850,
-    memory_available_mib=4000,
-    disk_free_mib=9000,
-    sm=72,
-    l4t="35.4.1",
-)
-PC = replace(BOARD, module="x86_64", backend="onnxruntime", backend_version="1.23.2", cpu_features=("avx2",), l4t=None)
+PC = replace(XAVIER, module="x86_64", backend="onnxruntime", backend_version="1.23.2", cpu_features=("avx2",), l4t=None)
 
 
 def test_a_key_is_read_back_as_it_was_written():
     """Otherwise every sentence below is about something else."""
-    assert BOARD.engine_key == KEY
-    assert parse_engine_key(BOARD.engine_key) == EngineKey("xavier-nx", "tensorrt", "8.5.2.2", sm=72, l4t="35.4.1")
-    without = replace(BOARD, module="x86_64", l4t=None, sm=90)
+    assert XAVIER.engine_key == KEY
+    assert parse_engine_key(XAVIER.engine_key) == EngineKey("xavier-nx", "tensorrt", "8.5.2.2", sm=72, l4t="35.4.1")
+    without = replace(XAVIER, module="x86_64", l4t=None, sm=90)
     assert parse_engine_key(without.engine_key) == EngineKey("x86_64", "tensorrt", "8.5.2.2", sm=90)
     assert parse_engine_key(PC.engine_key) == EngineKey("x86_64", "onnxruntime", "1.23.2", cpu="avx2")
     assert parse_engine_key("made up") is None
@@ -47,32 +33,32 @@ def test_equal_keys_differ_in_nothing():
     ("device", "sentences"),
     [
         pytest.param(
-            replace(BOARD, module="xavier-nx-16gb"),
+            replace(XAVIER, module="xavier-nx-16gb"),
             ("module: it was built on xavier-nx, this device is xavier-nx-16gb",),
             id="module",
         ),
         pytest.param(
-            replace(BOARD, sm=87),
+            replace(XAVIER, sm=87),
             ("GPU: it was built for compute capability 7.2 (SM 72), this GPU has 8.7 (SM 87)",),
             id="gpu",
         ),
         pytest.param(
-            replace(BOARD, backend_version="10.3.0"),
+            replace(XAVIER, backend_version="10.3.0"),
             ("TensorRT: it was built by TensorRT 8.5.2.2, this device has TensorRT 10.3.0",),
             id="tensorrt",
         ),
         pytest.param(
-            replace(BOARD, l4t="35.6.0"),
+            replace(XAVIER, l4t="35.6.0"),
             ("L4T: it was built under Jetson Linux 35.4.1, this device runs 35.6.0",),
             id="l4t-after-an-upgrade",
         ),
         pytest.param(
-            replace(BOARD, l4t=None),
+            replace(XAVIER, l4t=None),
             ("L4T: it was built under Jetson Linux 35.4.1, this device has none",),
             id="no-l4t-on-a-pc",
         ),
         pytest.param(
-            replace(BOARD, module="orin-nano-8gb", sm=87, backend_version="10.3.0", l4t="36.4.3"),
+            replace(XAVIER, module="orin-nano-8gb", sm=87, backend_version="10.3.0", l4t="36.4.3"),
             (
                 "module: it was built on xavier-nx, this device is orin-nano-8gb",
                 "GPU: it was built for compute capability 7.2 (SM 72), this GPU has 8.7 (SM 87)",
@@ -125,7 +111,7 @@ def test_a_key_of_unknown_form_is_shown_as_it_is():
 
 def test_the_error_holds_every_difference_and_the_command():
     """It is all that a person on a board sees."""
-    device = replace(BOARD, backend_version="8.4.1", l4t="35.1.0")
+    device = replace(XAVIER, backend_version="8.4.1", l4t="35.1.0")
     with pytest.raises(EngineMismatchError) as caught:
         check_fits(tensorrt_manifest(), device.engine_key)
     assert caught.value.why.splitlines() == list(key_differences(KEY, device.engine_key))

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 from edgekit.errors import EngineError
 from edgekit.runtime.cuda.memory import DeviceBuffer
 from edgekit.runtime.trt.library import first_error, load_library, logger
-from edgekit.runtime.trt.plan import OpenPlan
+from edgekit.runtime.trt.plan import OpenPlan, activation_bytes
 
 Shape = Tuple[int, ...]
 
@@ -83,7 +83,7 @@ class Contexts:
 
     def __init__(self, plan: OpenPlan) -> None:
         self._plan = plan
-        self._scratch = DeviceBuffer(max(256, _scratch_bytes(plan.engine)))
+        self._scratch = DeviceBuffer(max(256, activation_bytes(plan.engine)))
         self._only: Optional[Context] = None
         self._made: List[Context] = []
 
@@ -135,9 +135,3 @@ class Contexts:
 def latest_error() -> str:
     """TensorRT's last complaint on one line; "" if it made none."""
     return first_error(logger().messages[:-51:-1])
-
-
-def _scratch_bytes(engine: Any) -> int:
-    if hasattr(engine, "device_memory_size_v2"):
-        return int(engine.device_memory_size_v2)
-    return int(engine.device_memory_size)

@@ -9,7 +9,7 @@ from edgekit.core.engine import EngineManifest
 from edgekit.core.inspector import parse_inspector
 from edgekit.core.requests import OpenedEngine
 from edgekit.runtime.trt.library import load_library
-from edgekit.runtime.trt.plan import open_plan, tensor_specs
+from edgekit.runtime.trt.plan import activation_bytes, open_plan, tensor_specs
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -33,11 +33,3 @@ def describe_engine(engine: trt.ICudaEngine) -> OpenedEngine:
     layers = parse_inspector(inspector.get_engine_information(module.LayerInformationFormat.JSON))
     inputs, outputs = tensor_specs(engine)
     return OpenedEngine(module.__version__, layers, inputs, outputs, activation_bytes(engine) / _MIB)
-
-
-def activation_bytes(engine: trt.ICudaEngine) -> int:
-    """Device memory that one execution context takes."""
-    # TensorRT 11 knows the second name only, 8.x the first, and 10.x warns of the first.
-    if hasattr(engine, "device_memory_size_v2"):
-        return int(engine.device_memory_size_v2)
-    return int(engine.device_memory_size)

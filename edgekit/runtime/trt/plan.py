@@ -9,7 +9,7 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Sequence, Tuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from edgekit.core.plan_file import split_plan
 from edgekit.core.tensors import TensorSpec
 from edgekit.errors import EngineError
 from edgekit.runtime.trt.library import first_error, load_library, logger
+
+if TYPE_CHECKING:
+    import tensorrt as trt
 
 _log = logging.getLogger(__name__)
 
@@ -170,3 +173,11 @@ def _plan_tensor(engine: Any, name: str) -> PlanTensor:
     if is_input and -1 in shape:
         maximum = tuple(engine.get_tensor_profile_shape(name, 0)[2])
     return PlanTensor(name, is_input, shape, maximum, numpy_dtype(engine.get_tensor_dtype(name)))
+
+
+def activation_bytes(engine: trt.ICudaEngine) -> int:
+    """Device memory that one execution context takes."""
+    # TensorRT 11 knows the second name only, 8.x the first, and 10.x warns of the first.
+    if hasattr(engine, "device_memory_size_v2"):
+        return int(engine.device_memory_size_v2)
+    return int(engine.device_memory_size)

@@ -16,7 +16,8 @@ from edgekit.errors import EngineError
 from edgekit.runtime import inspect as runtime_inspect
 from edgekit.runtime.inspect import inspect_engine
 from edgekit.runtime.trt import inspect as module
-from edgekit.runtime.trt.inspect import activation_bytes, describe_engine
+from edgekit.runtime.trt.inspect import describe_engine
+from edgekit.runtime.trt.plan import activation_bytes
 
 
 def test_memory_is_read_by_the_name_that_the_release_has():
