@@ -140,8 +140,8 @@ def _precisions(device: Device, detector: Detector, profile: DeviceProfile) -> t
     Asking for INT8 outright is an error later if there is no set.
     """
     precisions = candidates_for(device.precision, profile.backend)
-    calibrated = detector.facts.trained_quantised or not (device.calibration or detector.calibration)
-    return precisions[:1] if device.precision == "auto" and calibrated else precisions
+    only_baseline = detector.facts.trained_quantised or not (device.calibration or detector.calibration)
+    return precisions[:1] if device.precision == "auto" and only_baseline else precisions
 
 
 def _calibration(
