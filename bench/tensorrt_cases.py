@@ -1,6 +1,7 @@
 """List what bench/tensorrt_engines.py is to build: models x precisions x routes, as build requests in JSON.
 
     python bench/tensorrt_cases.py OUT_DIR --model NAME=model.onnx [...] [--prepared NAME:VARIANT=qdq.onnx [...]]
+                                   [--golden NAME=DIR] [--batch NAME=N]
 
 Runs on the host, where the package onnx is. OUT_DIR receives the models and cases.json; the measuring machine needs
 neither onnx nor the network's source. A prepared model is one that `prepare` made (Q/DQ pairs put in).
@@ -9,6 +10,7 @@ neither onnx nor the network's source. A prepared model is one that `prepare` ma
 from __future__ import annotations
 
 import argparse
+import copy
 import shutil
 import sys
 from pathlib import Path
@@ -32,6 +34,9 @@ def main() -> int:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--model", action="append", default=[], metavar="NAME=PATH", required=True)
     parser.add_argument("--prepared", action="append", default=[], metavar="NAME:VARIANT=PATH")
+    parser.add_argument(
+        "--batch", action="append", default=[], metavar="NAME=N", help="FP16 and Q/DQ for N at once too"
+    )
     parser.add_argument("--golden", action="append", default=[], metavar="NAME=DIR", help="pictures to compare on")
     parser.add_argument("--labels", type=Path, help="of every model whose number of classes fits; else numbers")
     arguments = parser.parse_args()
@@ -53,9 +58,29 @@ def main() -> int:
     for entry in arguments.golden:
         name, _, folder = entry.partition("=")
         add_golden(name, Path(folder), cases, arguments.out_dir)
+    for entry in arguments.batch:
+        name, _, batch = entry.partition("=")
+        cases += batched(name, int(batch), cases)
     write_json(arguments.out_dir / "cases.json", cases)
     print("\n".join(str(case["name"]) for case in cases))
     return 0
+
+
+def batched(name: str, batch: int, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """FP16 and every Q/DQ case of a model once more, for 1 to `batch` pictures at once and tuned for `batch`."""
+    chosen = [case for case in cases if case["detector"]["name"] == name and not is_batched(case)]
+    chosen = [case for case in chosen if case["precision"] == "fp16" or case["route"] == "explicit"]
+    more = copy.deepcopy(chosen)
+    for case in more:
+        case["name"] = case["name"].replace(name, f"{name}-b{batch}", 1)
+        profile = case["detector"]["profile"]
+        profile["optimum"]["batch"] = profile["maximum"]["batch"] = batch
+    return more
+
+
+def is_batched(case: dict[str, Any]) -> bool:
+    """True for what `batched` made."""
+    return bool(case["detector"]["profile"]["maximum"]["batch"] > 1)
 
 
 def detector_for(name: str, path: Path, labels: Path | None) -> DetectorSpec:

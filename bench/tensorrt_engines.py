@@ -89,11 +89,12 @@ def run_case(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> N
     engine = str(Path(request["engines_dir"]) / read_note(arguments, case)["cold"]["manifest"]["engine_id"])
     note(arguments, case, {"replay": replay(engine)})
     bench = {"engine_dir": engine, "detector": case["detector"], "duration_s": arguments.seconds, "warmup_frames": 200}
+    bench["batch"] = case["detector"]["profile"]["optimum"]["batch"]
     with PowerMeter() as power:
         note(arguments, case, {"bench": [verb("bench", bench, arguments.work) for _ in range(arguments.repeat)]})
     note(arguments, case, {"gpu_power_mean_w": power.mean_w})
     frozen = arguments.sets_dir / "frozen"
-    if case["name"].startswith("roadscene") and frozen.is_dir():
+    if case["name"].startswith("roadscene-") and bench["batch"] == 1 and frozen.is_dir():
         out = arguments.out_dir / f"{case['name']}.jsonl"
         predict = {"engine_dir": engine, "detector": case["detector"], "images_dir": str(frozen), "out_path": str(out)}
         note(arguments, case, {"predict": verb("predict", predict, arguments.work)})
