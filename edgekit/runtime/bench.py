@@ -73,6 +73,7 @@ class Replayed(Source):
         self._open_again = open_again
         self._current = open_again()
         self.live, self.fps, self.size = self._current.live, self._current.fps, self._current.size
+        self.ready = self._current.ready
 
     def __next__(self) -> Frame:
         """The next frame; after the last one the first again. Raises SourceError as the source does."""

@@ -36,10 +36,12 @@ class Source:
 
     live: a frame that nobody takes is gone, so late frames are dropped. fps, size (width_px, height_px) and
     frame_count are None where unknown, varying or endless. paths are the files read, which no sink may overwrite.
-    constant: see Frame. name is the stream's among several, "" for a single source.
+    constant: see Frame. ready: the next frame is always there, so that reading it needs no thread of its own. name is
+    the stream's among several, "" for a single source.
     """
 
     live: bool = False
+    ready: bool = False
     constant: bool = False
     name: str = ""
     fps: Optional[float] = None

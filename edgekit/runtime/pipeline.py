@@ -8,7 +8,8 @@ On a GPU, where launching only enqueues it, and frames of a file or of memory ar
 
     capture threads --frames--> the caller: preprocess and launch a batch, collect the oldest, and so on
 
-There is one capture thread for each stream of the source. Every arrow is a bounded hand-over. A live stream hands over
+There is one capture thread for each stream of the source, and none for pictures in memory, which the caller of the
+second form takes itself. Every arrow is a bounded hand-over. A live stream hands over
 only its latest frame and counts the ones it replaced; a file hands over all of them. Slots come from a small pool and
 go back to it once their outputs are decoded, so memory does not grow with the stream.
 """
@@ -24,6 +25,7 @@ from edgekit.runtime.lanes import Lane, Lanes
 from edgekit.runtime.pipeline_batch import DetectedFrame, StageTimes
 from edgekit.runtime.pipeline_inline import InlineLoop
 from edgekit.runtime.pipeline_threads import StageThreads, join, new_thread, run_stage
+from edgekit.runtime.ready_frames import ReadyFrames
 from edgekit.runtime.stages import Stages
 
 __all__ = ["DetectedFrame", "Pipeline", "StageTimes"]
@@ -52,15 +54,21 @@ class Pipeline:
                 hint="use batch 1",
             )
         self._source = source
-        self._frames: Lanes[Frame] = Lanes()
         pool = _slots(stages, source.live, slots)
-        self._work: Union[StageThreads, InlineLoop] = (
-            StageThreads(self._frames, stages, pool, source.live)
-            if stages.launch_waits or source.live
-            else InlineLoop(self._frames, stages, pool)
-        )
+        self._capturers: List[threading.Thread] = []
+        self._frames: Union[Lanes[Frame], ReadyFrames]
+        self._work: Union[StageThreads, InlineLoop]
+        if source.ready and not (stages.launch_waits or source.live):
+            self._frames = ReadyFrames(streams)
+            self._work = InlineLoop(self._frames, stages, pool)
+            return
+        self._frames = lanes = Lanes()
         capacity = _frames_ahead(stages)
-        self._capturers = [self._capturer(stream, capacity) for stream in streams]
+        self._capturers = [_capturer(stream, lanes, capacity) for stream in streams]
+        if stages.launch_waits or source.live:
+            self._work = StageThreads(lanes, stages, pool, source.live)
+        else:
+            self._work = InlineLoop(lanes, stages, pool)
 
     @property
     def dropped(self) -> int:
@@ -104,10 +112,6 @@ class Pipeline:
         for capturer in self._capturers:
             join(capturer, _JOIN_S)
 
-    def _capturer(self, stream: Source, capacity: int) -> threading.Thread:
-        lane = self._frames.add(stream.name, latest=stream.live, capacity=capacity)
-        return new_thread("capture", lambda: run_stage(lambda: _capture(stream, lane), (), lane))
-
 
 def _slots(stages: Stages, live: bool, given: Optional[Sequence[Any]]) -> List[Any]:
     count = min(_LIVE_SLOTS, stages.slots) if live else stages.slots
@@ -120,6 +124,11 @@ def _frames_ahead(stages: Stages) -> int:
     # A caller who does all the work takes frames only between two waits for the GPU. With a few more than a batch ready
     # then, it gains on the GPU until all slots are in flight.
     return batch if stages.launch_waits else batch + stages.slots - 1
+
+
+def _capturer(stream: Source, lanes: Lanes[Frame], capacity: int) -> threading.Thread:
+    lane = lanes.add(stream.name, latest=stream.live, capacity=capacity)
+    return new_thread("capture", lambda: run_stage(lambda: _capture(stream, lane), (), lane))
 
 
 def _capture(stream: Source, lane: Lane[Frame]) -> None:

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Deque, Iterator, Optional, Sequence
+from typing import Any, Deque, Iterator, Optional, Sequence, Union
 
 from edgekit.runtime.frames import Frame
 from edgekit.runtime.handover import EndOfStream
 from edgekit.runtime.lanes import Lanes
 from edgekit.runtime.pipeline_batch import Batch, DetectedFrame, InFlight
+from edgekit.runtime.ready_frames import ReadyFrames
 from edgekit.runtime.stages import Stages
 
 
 class InlineLoop:
     """Iterate it for what comes out. It waits for a frame only while nothing is in flight."""
 
-    def __init__(self, frames: Lanes[Frame], stages: Stages, slots: Sequence[Any]) -> None:
+    def __init__(self, frames: Union[Lanes[Frame], ReadyFrames], stages: Stages, slots: Sequence[Any]) -> None:
         self._frames, self._stages = frames, stages
         self._free: Deque[Any] = deque(slots)
         self._filling: Optional[Batch] = None

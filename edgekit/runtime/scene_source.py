@@ -58,6 +58,7 @@ class MemorySource(Source):
     """
 
     constant = True
+    ready = True
 
     def __init__(self, pictures: List[np.ndarray]) -> None:
         super().__init__()

@@ -35,6 +35,7 @@ class StreamGroup(Source):
             member.name = name
         counts = [member.frame_count for member in members]
         self.live = any(member.live for member in members)
+        self.ready = all(member.ready for member in members)
         self.frame_count = None if None in counts else sum(count for count in counts if count is not None)
         self.paths = tuple(path for member in members for path in member.paths)
 

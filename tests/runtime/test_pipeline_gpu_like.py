@@ -111,6 +111,12 @@ class QueueStages:
         self.busy_s.append((started_s, time.monotonic()))
 
 
+class ReadyGreys(Greys):
+    """Frames that are there at once, as those of pictures in memory."""
+
+    ready = True
+
+
 def run(source, stages, most=None):
     frames = []
     try:
@@ -124,9 +130,10 @@ def run(source, stages, most=None):
     return frames
 
 
-def test_every_frame_comes_out_once_in_order_with_its_own_answer():
+@pytest.mark.parametrize("kind", [Greys, ReadyGreys])
+def test_every_frame_comes_out_once_in_order_with_its_own_answer(kind):
     """A slot given back too early would give a frame the answer of another."""
-    frames = run(Greys(200), QueueStages())
+    frames = run(kind(200), QueueStages())
     assert list(range(200)) == [detected.frame.index for detected in frames]
     assert list(range(200)) == [round(float(detected.detections.scores[0]) * 255) for detected in frames]
 
@@ -151,12 +158,13 @@ def test_the_gpu_has_work_while_the_caller_is_busy():
     assert float(np.mean(np.array(under_way[5:-3]) == 3)) > 0.8  # the machine may be busy now and then
 
 
+@pytest.mark.parametrize("kind", [Greys, ReadyGreys])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_fast_file_keeps_all_slots_under_way(batch):
+def test_a_fast_file_keeps_all_slots_under_way(batch, kind):
     """Frames that wait for their thread's turn would leave the GPU with one batch at a time."""
     stages = QueueStages(batch, gpu_s=0.004)
     under_way = []
-    with Pipeline(Greys(40 * batch), stages) as pipeline:
+    with Pipeline(kind(40 * batch), stages) as pipeline:
         for _ in pipeline:
             under_way.append(len(stages.rows) - stages.collected)
     stages.close()
@@ -313,6 +321,24 @@ def test_closing_while_the_caller_waits_for_a_frame_ends_the_wait(repeat):
     stages.close()
 
 
+def test_frames_that_are_ready_need_no_thread():
+    """A thread that hands over what is there anyway fights the caller for the lock of Python and takes a third away."""
+    stages = QueueStages()
+    with Pipeline(ReadyGreys(None), stages) as pipeline:
+        next(iter(pipeline))
+        assert edgekit_threads() == []
+    stages.close()
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_streams_that_are_ready_take_turns_until_the_last_has_ended(batch):
+    """The first stream would starve the others, or its end would end them."""
+    group = StreamGroup([ReadyGreys(3), ReadyGreys(6)], ["short", "long"])
+    order = [(detected.frame.stream, detected.frame.index) for detected in run(group, QueueStages(batch))]
+    paired = [(name, index) for index in range(3) for name in ("short", "long")]
+    assert order == [*paired, ("long", 3), ("long", 4), ("long", 5)]
+
+
 def test_iterating_after_close_starts_nothing_more():
     """A batch half filled before would be launched on stages that are gone."""
     stages = QueueStages(4, gpu_s=0.02)
@@ -344,11 +370,12 @@ def test_stop_lets_frames_on_their_way_come_out(live):
         assert list(range(len(seen))) == seen
 
 
+@pytest.mark.parametrize("kind", [Greys, ReadyGreys])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_an_error_of_the_source_arrives_after_the_frames_before_it(batch):
+def test_an_error_of_the_source_arrives_after_the_frames_before_it(batch, kind):
     """People would see a hang or a bare end instead of the reason."""
     stages, seen = QueueStages(batch, gpu_s=0.005), []
-    with Pipeline(Greys(20, fail_at=5), stages) as pipeline, pytest.raises(SourceError, match="cable"):
+    with Pipeline(kind(20, fail_at=5), stages) as pipeline, pytest.raises(SourceError, match="cable"):
         for detected in pipeline:
             seen.append(detected.frame.index)
     stages.close()
