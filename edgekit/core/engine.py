@@ -15,7 +15,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 MANIFEST_NAME = "engine.json"
 
 # Rises when builders make another engine from the same request, so that older engines are not taken for it.
-RECIPE = 2
+RECIPE = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class BuildRequest:
     ] = ()  # nodes from the head's last convolutions on, which the calibrator route keeps out of INT8
     golden: Optional[GoldenSet] = None
     cache_dir: str = ""  # timing, calibration and compute caches; beside engines_dir by default
+    memory_mib: Optional[int] = None  # most the building process may take; what is free but a reserve where None
+    deadline_s: Optional[float] = None  # a build that takes longer is ended; after some hours where None
     schema: int = 1
 
     def __post_init__(self) -> None:

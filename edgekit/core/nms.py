@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import List
 
 import numpy as np
@@ -11,6 +12,15 @@ MAX_CANDIDATES = 30_000
 
 # Large enough that 300 candidates need few rounds, small enough that one round's tables stay in the cache.
 _BLOCK = 128
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """Which boxes go: the parameters of `nms`, as a detector has them."""
+
+    iou: float
+    max_detections: int = 300
+    class_agnostic: bool = False
 
 
 def nms(
@@ -74,13 +84,23 @@ class _Ranked:
 
 
 def _greedy(overlap: np.ndarray) -> np.ndarray:
-    """Rows that no kept earlier row overlaps; overlap (N, N) bool. Bit sets, as numpy calls per row cost more."""
+    """Rows that no kept earlier row overlaps; overlap (N, N) bool."""
     packed = np.packbits(overlap, axis=1, bitorder="little")
-    width, rows = packed.shape[1], packed.tobytes()
+    return np.array(keep_from_bits(packed.tobytes(), len(overlap), len(overlap)), np.int64)
+
+
+def keep_from_bits(overlaps: bytes, count: int, max_detections: int) -> List[int]:
+    """The first rows that no kept earlier row overlaps, of `count` rows ordered by falling score.
+
+    overlaps has an equal number of bytes for each row; bit j of row i, the lowest of the first byte being bit 0, says
+    that rows i and j overlap. Integers are the bit sets, as numpy calls for each row cost more.
+    """
+    width = len(overlaps) // max(count, 1)
+    left = (1 << count) - 1
     kept: List[int] = []
-    gone = 0
-    for row in range(len(overlap)):
-        if not gone >> row & 1:
-            kept.append(row)
-            gone |= int.from_bytes(rows[row * width : (row + 1) * width], "little")
-    return np.array(kept, np.int64)
+    while left and len(kept) < max_detections:
+        row = (left & -left).bit_length() - 1
+        kept.append(row)
+        left &= left - 1
+        left &= ~int.from_bytes(overlaps[row * width : (row + 1) * width], "little")
+    return kept

@@ -62,4 +62,9 @@ def detections_from_candidates(
         kept = candidates.select(nms(boxes, scores, class_ids, overlap, limit, spec.class_agnostic_nms))
     else:
         kept = candidates.select(np.argsort(-candidates.scores, kind="stable")[:limit])
-    return kept.with_boxes(fit.to_frame(kept.boxes_xyxy))
+    return in_frame(kept, fit)
+
+
+def in_frame(kept: Detections, fit: Fit) -> Detections:
+    """Detections whose boxes are in input pixels -> the same in frame pixels."""
+    return kept.with_boxes(fit.to_frame(kept.boxes_xyxy)) if len(kept) else kept

@@ -8,11 +8,13 @@ from typing import Dict, Mapping, Sequence
 
 import numpy as np
 
+from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.letterbox import Fit
 from edgekit.core.postprocess import detections_from_outputs
 from edgekit.core.tensors import InputSize
 from edgekit.runtime.engines import Engine
+from edgekit.runtime.finite import FiniteCheck
 from edgekit.runtime.frames import Frame
 from edgekit.runtime.input_sizes import size_for_batch
 from edgekit.runtime.preprocess import Preprocess, network_inputs
@@ -46,6 +48,7 @@ class HostStages:
     def __init__(self, detector: DetectorSpec, engine: Engine, size: InputSize) -> None:
         self.input_size = size
         self._detector, self._engine = detector, engine
+        self._finite = FiniteCheck(detector)
         self._smallest_batch = engine.manifest.profile.minimum.batch
         self._preprocess = Preprocess(detector.input, size.height, size.width)
 
@@ -68,6 +71,9 @@ class HostStages:
 
     def collect(self, slot: HostSlot, fits: Sequence[Fit]) -> Collected:
         """Decode and suppress what launch kept."""
+        bad = self._finite.bad_outputs(lambda: slot.outputs)
+        if bad:
+            return Collected([Detections.empty() for _ in fits], slot.inference_ms, bad_outputs=bad)
         return Collected(detections_from_outputs(self._detector, slot.outputs, fits), slot.inference_ms)
 
     def replay(self, slot: HostSlot, times: int) -> None:

@@ -62,7 +62,8 @@ class Pipeline:
             self._frames = ReadyFrames(streams)
             self._work = InlineLoop(self._frames, stages, pool)
             return
-        self._frames = lanes = Lanes()
+        lanes: Lanes[Frame] = Lanes()
+        self._frames = lanes
         capacity = _frames_ahead(stages)
         self._capturers = [_capturer(stream, lanes, capacity) for stream in streams]
         if stages.launch_waits or source.live:

@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Tuple
 
 from edgekit.core.detections import Detections
 from edgekit.core.letterbox import Fit
@@ -35,13 +35,17 @@ class StageTimes:
 
 @dataclass(frozen=True, eq=False)
 class DetectedFrame:
-    """A frame and what was found in it, boxes in frame pixels. age_ms runs from captured to decoded."""
+    """A frame and what was found in it, boxes in frame pixels. age_ms runs from captured to decoded.
+
+    bad_outputs: outputs of the engine that held NaN or infinity; nothing was found then, and that says nothing.
+    """
 
     frame: Frame
     detections: Detections
     age_ms: float
     finished_s: float  # on the clock of time.monotonic
     stages: StageTimes
+    bad_outputs: Tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -110,4 +114,5 @@ def _detected(batch: Batch, collected: Collected, started_s: float, finished_s: 
     decode_ms = worked_ms / len(batch.frames)
     for frame, preprocess_ms, detections in zip(batch.frames, batch.preprocess_ms, collected.detections):
         times = StageTimes(frame.capture_ms, preprocess_ms, collected.inference_ms, decode_ms)
-        yield DetectedFrame(frame, detections, (finished_s - frame.captured_s) * 1e3, finished_s, times)
+        age_ms = (finished_s - frame.captured_s) * 1e3
+        yield DetectedFrame(frame, detections, age_ms, finished_s, times, collected.bad_outputs)

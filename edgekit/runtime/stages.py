@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Protocol, Sequence
+from typing import Any, List, Protocol, Sequence, Tuple
 
 from edgekit.core.detections import Detections
 from edgekit.core.letterbox import Fit
@@ -16,11 +16,14 @@ class Collected:
     """What one launch gave: detections in frame pixels, one for each fit, and how long the engine took over it all.
 
     waited_ms is the part of `collect` in which the host only waited for the engine; 0 where launch had waited for it.
+    bad_outputs: the outputs that held NaN or infinity, as far as they were looked at, see runtime.finite. There are no
+    objects in detections then.
     """
 
     detections: List[Detections]
     inference_ms: float
     waited_ms: float = 0.0
+    bad_outputs: Tuple[str, ...] = ()
 
 
 class Stages(Protocol):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.core import nms as nms_module
-from edgekit.core.nms import nms
+from edgekit.core.nms import keep_from_bits, nms
 
 
 def iou_of(first, second):
@@ -94,6 +94,15 @@ def test_candidates_beyond_the_limit_are_not_looked_at(monkeypatch):
     boxes = np.array([[20 * row, 0, 20 * row + 10, 10] for row in range(5)], np.float32)
     scores = np.array([0.1, 0.5, 0.3, 0.9, 0.2], np.float32)
     assert nms(boxes, scores, np.zeros(5, np.int32), 0.45).tolist() == [3, 1]
+
+
+def test_bits_of_overlaps_alone_say_what_stays():
+    """The GPU hands over bits and no boxes: rows wider than the count, a row that does not overlap itself, a chain."""
+    overlaps = bytes([0b0010, 0, 0b0101, 0, 0b1010, 0, 0b0100, 0])
+    assert keep_from_bits(overlaps, 4, 300) == [0, 2]
+    assert keep_from_bits(overlaps, 4, 1) == [0]
+    assert keep_from_bits(overlaps[:2], 1, 300) == [0]
+    assert keep_from_bits(b"", 0, 300) == []
 
 
 def test_nothing_in_nothing_out():

@@ -1,4 +1,4 @@
-// The two kernels beside the network: a camera frame into its input, and its raw output into candidates.
+// What runs beside the network: a camera frame into its input, its raw output into candidates, and which of these overlap.
 //
 // No header is included, so that NVRTC compiles this on a device with CUDA's runtime libraries alone. Products and sums
 // go through __fmul_rn, __fsub_rn and __fadd_rn: the compiler may not fuse them, and results equal numpy's to the bit.
@@ -35,12 +35,18 @@ struct Letterbox {
     float gains[3], offsets[3], borders[3];
 };
 
+// So many candidates of a picture are compared with each other, or none where there are more.
+enum { COMPARED = 256, WORD_BITS = 32 };
+
 struct Candidate {
     float left, top, right, bottom;  // input pixels
     float score;
     int class_id;
     int anchor;
-    int unused;
+    // Of the picture, not of this candidate: in place i, the row of the i-th surest, and bit j for its overlap with the
+    // j-th surest. Written where all are compared.
+    int ranked;
+    unsigned overlaps[COMPARED / WORD_BITS];
 };
 
 struct Decode {
@@ -51,6 +57,14 @@ struct Decode {
     int anchors, classes, limit;
     int has_objectness;    // in channel 4, before the classes
     float confidence, objectness_confidence;
+};
+
+struct Compare {
+    const int* counts;
+    Candidate* candidates; // `limit` for each picture
+    int limit, compared;   // at most `compared` are compared with each other; neither limit nor COMPARED is exceeded
+    int class_agnostic;
+    float iou;
 };
 
 __device__ inline void store(float* at, float value) { *at = value; }
@@ -123,10 +137,57 @@ __device__ inline void decode(const Decode& job) {
     float x = load(at), y = load(at + step);
     float half_width = load(at + 2 * step) * 0.5f, half_height = load(at + 3 * step) * 0.5f;
     Candidate found = {__fsub_rn(x, half_width), __fsub_rn(y, half_height), __fadd_rn(x, half_width),
-                       __fadd_rn(y, half_height), best, class_id, anchor, 0};
+                       __fadd_rn(y, half_height), best, class_id, anchor};
     if (!is_finite(found.left) || !is_finite(found.top) || !is_finite(found.right) || !is_finite(found.bottom)) return;
     int place = atomicAdd(job.counts + picture, 1);
     if (place < job.limit) job.candidates[(long long)picture * job.limit + place] = found;
+}
+
+// How many candidates of the picture to compare: none if there are too many.
+__device__ inline int compared(const Compare& job) {
+    int count = job.counts[blockIdx.y];
+    return count > job.compared ? 0 : count;
+}
+
+// core/nms.py's expression, in its order. Boxes are finite, but differences and products of theirs may overflow.
+__device__ inline float area(const Candidate& box) {
+    return __fmul_rn(__fsub_rn(box.right, box.left), __fsub_rn(box.bottom, box.top));
+}
+
+__device__ inline bool overlap(const Candidate& one, const Candidate& other, float iou) {
+    float width = fmaxf(__fsub_rn(fminf(one.right, other.right), fmaxf(one.left, other.left)), 0.0f);
+    float height = fmaxf(__fsub_rn(fminf(one.bottom, other.bottom), fmaxf(one.top, other.top)), 0.0f);
+    float shared = __fmul_rn(height, width);
+    return shared > __fmul_rn(__fsub_rn(__fadd_rn(area(one), area(other)), shared), iou);
+}
+
+// One thread for each candidate: its place by falling score, equal scores by anchor.
+extern "C" __global__ void rank_candidates(const Compare job) {
+    int row = blockIdx.x * blockDim.x + threadIdx.x, count = compared(job);
+    if (row >= count) return;
+    Candidate* all = job.candidates + (long long)blockIdx.y * job.limit;
+    float score = all[row].score;
+    int anchor = all[row].anchor, place = 0;
+    for (int other = 0; other < count; other++) {
+        float rival = all[other].score;
+        if (rival > score || (rival == score && all[other].anchor < anchor)) place++;
+    }
+    all[place].ranked = row;
+}
+
+// One thread for each word of overlaps, after rank_candidates.
+extern "C" __global__ void compare_candidates(const Compare job) {
+    int word = threadIdx.x, place = blockIdx.x * blockDim.y + threadIdx.y, count = compared(job);
+    if (place >= count) return;
+    Candidate* all = job.candidates + (long long)blockIdx.y * job.limit;
+    const Candidate& one = all[all[place].ranked];
+    unsigned bits = 0;
+    for (int bit = 0; bit < WORD_BITS && word * WORD_BITS + bit < count; bit++) {
+        const Candidate& other = all[all[word * WORD_BITS + bit].ranked];
+        bool rivals = job.class_agnostic || one.class_id == other.class_id;
+        if (rivals && overlap(one, other, job.iou)) bits |= 1u << bit;
+    }
+    all[place].overlaps[word] = bits;
 }
 
 extern "C" __global__ void letterbox_float32(const Letterbox job) { letterbox<float>(job); }

@@ -108,7 +108,7 @@ class GpuLetterbox:
         job.frame, job.pitch_bytes = upload.place(pixels, placement.frame_rows, locked, stream)
         job.planes = out_pointer
         grid = (-(-self._width // _BLOCK[0]), -(-self._height // _BLOCK[1]), 1)
-        self._kernels.launch(self._kernel, grid, _BLOCK, [job], stream)
+        self._kernels.launch(self._kernel, grid, _BLOCK, job, stream)
         upload.was_read(stream)
         return placement.fit
 

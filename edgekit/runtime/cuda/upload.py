@@ -12,7 +12,7 @@ from edgekit.runtime.cuda.taps import FrameRows
 
 
 class FrameUpload:
-    """Staging memory for one frame, grown to the largest frame seen. One frame is on its way at a time.
+    """Staging memory for one frame, grown to the largest frame seen. Frames come one at a time and in one stream.
 
     mapped: kernels read the CPU's memory, as on a Jetson, and nothing is copied to the GPU.
     """
@@ -20,6 +20,7 @@ class FrameUpload:
     def __init__(self, mapped: bool) -> None:
         self._mapped = mapped
         self._read = driver.make_event()
+        self._staged_last = False
         self._pinned: Optional[PinnedArray] = None
         self._device: Optional[DeviceBuffer] = None
 
@@ -27,11 +28,13 @@ class FrameUpload:
         """(address for kernels, bytes from row to row) of the wanted rows, when the stream comes to its next work.
 
         pixels (H, W, 3) uint8. locked: its address in page-locked memory, if it lies there; then it must stay as it is
-        until the kernels have read it, else it may change at once. Waits until the frame before has been read.
+        until the kernels have read it, else it may change at once: such a frame waits until the one before that was
+        staged has been read.
         """
-        driver.event_synchronise(self._read)
         row_bytes = pixels.shape[1] * pixels.shape[2]
+        self._staged_last = locked is None
         if locked is None:
+            driver.event_synchronise(self._read)
             pinned = self._staged(pixels, rows, row_bytes)
             if self._mapped:
                 return pinned.device_pointer, row_bytes
@@ -44,7 +47,8 @@ class FrameUpload:
 
     def was_read(self, stream: int) -> None:
         """To be called once the kernels that read the frame are enqueued."""
-        driver.record(self._read, stream)
+        if self._staged_last:
+            driver.record(self._read, stream)
 
     def free(self) -> None:
         """Give the memory back. No frame may be on its way."""
@@ -72,6 +76,7 @@ class FrameUpload:
         nbytes = row_bytes * rows
         if self._device is None or self._device.nbytes < nbytes:
             if self._device:
+                driver.stream_synchronise(stream)
                 self._device.free()
             self._device = None
             self._device = DeviceBuffer(nbytes)

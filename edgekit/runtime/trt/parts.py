@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.layouts import DecodeContext, find_layout
+from edgekit.core.nms import Suppression
 from edgekit.core.tensors import InputSize
 from edgekit.errors import DeviceError
 from edgekit.runtime.cuda import candidates
@@ -84,7 +85,7 @@ class Parts:
         try:
             return Kernels((Path(self._engine.folder) / KERNELS_FILE).read_bytes())
         except DeviceError as error:
-            self._note(f"letterbox and filter run on the CPU: {error.what}")
+            self._note(f"letterbox and filter run on the CPU: {error.what}" + (error.hint and f" ({error.hint})"))
             return None
 
     def _make_filler(self) -> Filler:
@@ -119,5 +120,6 @@ class Parts:
     def _gpu_candidates(self, table: PlanTensor, shape: Shape, kernels: Kernels) -> GpuCandidates:
         size, detector = self._size, self._detector
         context = DecodeContext(size.width, size.height, len(detector.labels), detector.confidence)
+        suppression = Suppression(detector.iou, detector.max_detections, detector.class_agnostic_nms)
         batch, first, second = shape
-        return GpuCandidates(detector.layout, (batch, first, second), table.dtype, context, kernels)
+        return GpuCandidates(detector.layout, (batch, first, second), table.dtype, context, suppression, kernels)

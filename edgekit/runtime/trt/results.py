@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.letterbox import Fit
-from edgekit.core.postprocess import detections_from_candidates, detections_from_outputs
-from edgekit.runtime.cuda.candidates import GpuCandidates
+from edgekit.core.postprocess import detections_from_candidates, detections_from_outputs, in_frame
+from edgekit.runtime.cuda.candidates import CandidateBuffer, GpuCandidates
 from edgekit.runtime.cuda.memory import DeviceBuffer, SharedArray
 from edgekit.runtime.trt.plan import PlanTensor
 
@@ -30,11 +30,14 @@ class Reader(Protocol):
     def finish(self, results: Any, shapes: Shapes, fits: Sequence[Fit], fetch: FetchOutputs) -> List[Detections]:
         """Detections in frame pixels once that is done. fetch copies the outputs whole and waits for it."""
 
+    def outputs(self, results: Any, shapes: Shapes, fetch: FetchOutputs) -> Mapping[str, np.ndarray]:
+        """The outputs whole, by name; valid until the slot is used again."""
+
 
 class GpuResults:
     """Outputs that stay in GPU memory, and the candidates found in one of them."""
 
-    def __init__(self, sizes: Mapping[str, int], candidates: Any) -> None:
+    def __init__(self, sizes: Mapping[str, int], candidates: CandidateBuffer) -> None:
         self.buffers = {name: DeviceBuffer(nbytes) for name, nbytes in sizes.items()}
         self.candidates = candidates
 
@@ -62,16 +65,26 @@ class GpuReader:
         return GpuResults(self._sizes, self._candidates.make_buffer())
 
     def enqueue(self, results: GpuResults, shapes: Shapes, rows: int, stream: int) -> None:
-        """Queue the filter and the copy of what it leaves."""
+        """Queue the filter, the comparisons and the copy of what is left."""
         self._candidates.enqueue(results.buffers[self._table].pointer, results.candidates, rows, stream)
 
     def finish(self, results: GpuResults, shapes: Shapes, fits: Sequence[Fit], fetch: FetchOutputs) -> List[Detections]:
         """Detections; decoded on the CPU where the GPU had more candidates than room for them."""
-        found = [self._candidates.to_detections(results.candidates, item) for item in range(len(fits))]
-        kept = [candidates for candidates in found if candidates is not None]
-        if len(kept) < len(fits):
-            return detections_from_outputs(self._detector, fetch(), fits)
-        return [detections_from_candidates(self._detector, each, fit) for each, fit in zip(kept, fits)]
+        found = [self._picture(results.candidates, item, fit) for item, fit in enumerate(fits)]
+        kept = [detections for detections in found if detections is not None]
+        return kept if len(kept) == len(fits) else detections_from_outputs(self._detector, fetch(), fits)
+
+    def outputs(self, results: GpuResults, shapes: Shapes, fetch: FetchOutputs) -> Mapping[str, np.ndarray]:
+        """Copies of them."""
+        return fetch()
+
+    def _picture(self, buffer: CandidateBuffer, item: int, fit: Fit) -> Optional[Detections]:
+        """None if the whole output must be decoded."""
+        kept = self._candidates.suppressed(buffer, item)
+        if kept is not None:
+            return in_frame(kept, fit)
+        candidates = self._candidates.to_detections(buffer, item)
+        return None if candidates is None else detections_from_candidates(self._detector, candidates, fit)
 
 
 class HostResults:
@@ -113,7 +126,8 @@ class HostReader:
         self, results: HostResults, shapes: Shapes, fits: Sequence[Fit], fetch: FetchOutputs
     ) -> List[Detections]:
         """Detections, decoded where the copies lie."""
-        outputs = {
-            name: self._tensors[name].view(shared.array, shapes[name]) for name, shared in results.shared.items()
-        }
-        return detections_from_outputs(self._detector, outputs, fits)
+        return detections_from_outputs(self._detector, self.outputs(results, shapes, fetch), fits)
+
+    def outputs(self, results: HostResults, shapes: Shapes, fetch: FetchOutputs) -> Mapping[str, np.ndarray]:
+        """The copies that are there."""
+        return {name: self._tensors[name].view(shared.array, shapes[name]) for name, shared in results.shared.items()}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 import numpy as np
 
+from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.letterbox import Fit
 from edgekit.core.tensors import InputSize
@@ -24,6 +25,7 @@ from edgekit.errors import DeviceError, EngineError
 from edgekit.runtime.cuda import driver
 from edgekit.runtime.cuda.graph import Graph, capture
 from edgekit.runtime.cuda.memory import SharedArray
+from edgekit.runtime.finite import FiniteCheck
 from edgekit.runtime.frames import Frame
 from edgekit.runtime.input_sizes import smallest_batch
 from edgekit.runtime.stages import Collected
@@ -52,6 +54,7 @@ class TrtStages:
         self.input_size = size
         self.closed = False
         self._engine, self._use_graphs = engine, use_graphs
+        self._finite = FiniteCheck(detector)
         self._notes: Dict[str, None] = {}
         self._slots: List[Slot] = []
         self._filling, self._collecting = threading.Lock(), threading.Lock()
@@ -108,9 +111,15 @@ class TrtStages:
             driver.event_synchronise(slot.done)
             waited_ms = (time.monotonic() - started_s) * 1e3
             inference_ms = driver.elapsed_ms(slot.started, slot.stopped)
-            reader = self._parts.reader
-            found = reader.finish(slot.results, run.shapes, fits, lambda: self._fetch_outputs(slot, run))
-            return Collected(found, inference_ms, waited_ms)
+            reader, results, shapes = self._parts.reader, slot.results, run.shapes
+
+            def fetch() -> Dict[str, np.ndarray]:
+                return self._fetch_outputs(slot, run)
+
+            bad = self._finite.bad_outputs(lambda: reader.outputs(results, shapes, fetch))
+            if bad:
+                return Collected([Detections.empty() for _ in fits], inference_ms, waited_ms, bad)
+            return Collected(reader.finish(results, shapes, fits, fetch), inference_ms, waited_ms)
 
     def replay(self, slot: Slot, times: int) -> None:
         """Run the engine alone on a full batch, again and again, and wait once at the end."""
@@ -141,7 +150,7 @@ class TrtStages:
 
     def _run_for(self, slot: Slot, rows: int) -> Run:
         rows = max(rows, smallest_batch(self._engine.manifest))
-        if self._engine.contexts.one_only:
+        if rows < self.input_size.batch and self._engine.contexts.one_only:
             # Another number of rows would spoil what all slots have recorded: a short batch runs as a full one.
             rows = self.input_size.batch
         run = slot.runs.get(rows)

@@ -2,7 +2,8 @@
 //
 // Written from cuda.h, not recorded. Like the driver it does nothing before somebody waits: work queues up in streams and
 // runs in cuStreamSynchronize or cuCtxSynchronize; copies from memory that is not page-locked are taken at once. Stricter
-// than the driver, it refuses addresses that are not its own and handles that were given back.
+// than the driver, it refuses addresses that are not its own and handles that were given back, and work whose memory was
+// given back before it ran. Threads run last to first: nothing may depend on their order.
 
 #include <cmath>
 #include <cstdint>
@@ -38,16 +39,16 @@ static inline float float_from_half(unsigned short bits) {
 #include KERNELS
 
 typedef std::vector<std::function<void()>> Work;
-enum { INVALID = 1, NO_MEMORY = 2, NOT_FOUND = 500, ALREADY_LOCKED = 712, CAPTURE_FAILED = 901 };
+enum { INVALID = 1, NO_MEMORY = 2, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, ALREADY_LOCKED = 712, CAPTURE_FAILED = 901 };
 
 static std::map<uintptr_t, size_t> device_memory, host_memory, locked_memory;
 static std::map<uintptr_t, Work> streams;   // what waits to be done
 static std::map<uintptr_t, Work> graphs, executables;
-static std::set<uintptr_t> events, modules;
+static std::set<uintptr_t> events, recorded_events, modules;
 static std::map<std::string, int> failures;
 static uintptr_t next_handle = 0x1000, capturing = 0, context = 0xC0DE;
 static long long copied_bytes = 0;
-static int integrated = 0;
+static int integrated = 0, fault = 0;
 
 static bool inside(const std::map<uintptr_t, size_t>& memory, uintptr_t at, size_t bytes) {
     auto found = memory.upper_bound(at);
@@ -76,13 +77,17 @@ static void drain(uintptr_t stream) {
     work.swap(streams[stream]);
     for (auto& step : work) step();
 }
+static void move(uintptr_t to, const void* from, size_t bytes, bool from_host) {
+    if (inside(device_memory, from_host ? to : (uintptr_t)from, bytes)) memcpy((void*)to, from, bytes);
+    else fault = ILLEGAL_ADDRESS;
+}
 static int copy(uintptr_t to, const void* from, size_t bytes, uintptr_t stream, bool from_host) {
     copied_bytes += bytes;
     if (from_host && !is_pinned(from, bytes)) {
         auto taken = std::make_shared<std::vector<char>>((const char*)from, (const char*)from + bytes);
-        return add(stream, [=] { memcpy((void*)to, taken->data(), bytes); });
+        return add(stream, [=] { move(to, taken->data(), bytes, true); });
     }
-    return add(stream, [=] { memcpy((void*)to, from, bytes); });
+    return add(stream, [=] { move(to, from, bytes, from_host); });
 }
 template <typename Job>
 static std::function<void()> every_thread(void (*kernel)(const Job), const void* argument, Index grid, Index block) {
@@ -90,8 +95,8 @@ static std::function<void()> every_thread(void (*kernel)(const Job), const void*
     memcpy(&job, argument, sizeof job);
     return [=] {
         blockDim = block;
-        for (unsigned by = 0; by < grid.y; by++) for (unsigned bx = 0; bx < grid.x; bx++)
-            for (unsigned ty = 0; ty < block.y; ty++) for (unsigned tx = 0; tx < block.x; tx++) {
+        for (unsigned by = grid.y; by-- > 0;) for (unsigned bx = grid.x; bx-- > 0;)
+            for (unsigned ty = block.y; ty-- > 0;) for (unsigned tx = block.x; tx-- > 0;) {
                 blockIdx = {bx, by, 0};
                 threadIdx = {tx, ty, 0};
                 kernel(job);
@@ -109,13 +114,15 @@ int stand_in_alive() {
 void stand_in_reset() {
     for (auto* memory : {&device_memory, &host_memory, &locked_memory}) memory->clear();
     streams.clear(), graphs.clear(), executables.clear(), events.clear(), modules.clear(), failures.clear();
-    capturing = 0, copied_bytes = 0, integrated = 0;
+    recorded_events.clear();
+    capturing = 0, copied_bytes = 0, integrated = 0, fault = 0;
 }
 void stand_in_fail(const char* name, int code) { failures[name] = code; }
 void stand_in_integrated(int value) { integrated = value; }
 long long stand_in_copied_bytes() { return copied_bytes; }
 int stand_in_letterbox_bytes() { return sizeof(Letterbox); }
 int stand_in_decode_bytes() { return sizeof(Decode); }
+int stand_in_compare_bytes() { return sizeof(Compare); }
 int stand_in_candidate_bytes() { return sizeof(Candidate); }
 
 int cuInit(unsigned) { PLANNED("cuInit"); return 0; }
@@ -137,7 +144,7 @@ int cuCtxSetCurrent(uintptr_t handle) { context = handle; return 0; }
 int cuCtxGetCurrent(uintptr_t* handle) { *handle = context; return 0; }
 int cuCtxSynchronize() {
     for (auto& stream : streams) drain(stream.first);
-    return 0;
+    return fault;
 }
 int cuMemGetInfo_v2(size_t* free, size_t* total) { *free = 1 << 30; *total = (size_t)2 << 30; return 0; }
 
@@ -146,15 +153,22 @@ int cuStreamDestroy_v2(uintptr_t stream) { return streams.erase(stream) ? 0 : IN
 int cuStreamSynchronize(uintptr_t stream) {
     if (!streams.count(stream) || capturing == stream) return INVALID;
     drain(stream);
-    return 0;
+    return fault;
 }
 int cuStreamWaitEvent(uintptr_t stream, uintptr_t event, unsigned) { return streams.count(stream) && events.count(event) ? 0 : INVALID; }
 int cuEventCreate(uintptr_t* event, unsigned) { events.insert(*event = next_handle++); return 0; }
-int cuEventDestroy_v2(uintptr_t event) { return events.erase(event) ? 0 : INVALID; }
-int cuEventRecord(uintptr_t event, uintptr_t stream) { return streams.count(stream) && events.count(event) ? 0 : INVALID; }
+int cuEventDestroy_v2(uintptr_t event) {
+    recorded_events.erase(event);
+    return events.erase(event) ? 0 : INVALID;
+}
+int cuEventRecord(uintptr_t event, uintptr_t stream) {
+    if (!streams.count(stream) || !events.count(event)) return INVALID;
+    recorded_events.insert(event);
+    return 0;
+}
 int cuEventSynchronize(uintptr_t event) {
     if (!events.count(event)) return INVALID;
-    return cuCtxSynchronize();
+    return recorded_events.count(event) ? cuCtxSynchronize() : 0;
 }
 int cuEventQuery(uintptr_t event) { PLANNED("cuEventQuery"); return events.count(event) ? 0 : INVALID; }
 int cuEventElapsedTime(float* ms, uintptr_t, uintptr_t) { *ms = 0.5f; return 0; }
@@ -239,7 +253,9 @@ int cuModuleLoadData(uintptr_t* module, const void*) { PLANNED("cuModuleLoadData
 int cuModuleUnload(uintptr_t module) { return modules.erase(module) ? 0 : INVALID; }
 int cuModuleGetFunction(uintptr_t* function, uintptr_t module, const char* name) {
     static const std::map<std::string, int> known = {
-        {"letterbox_float32", 1}, {"letterbox_float16", 2}, {"decode_float32", 3}, {"decode_float16", 4}};
+        {"letterbox_float32", 1}, {"letterbox_float16", 2}, {"decode_float32", 3}, {"decode_float16", 4},
+        {"rank_candidates", 5}, {"compare_candidates", 6}};
+    PLANNED("cuModuleGetFunction");
     if (!modules.count(module)) return INVALID;
     if (!known.count(name)) return NOT_FOUND;
     *function = known.at(name);
@@ -254,6 +270,8 @@ int cuLaunchKernel(uintptr_t function, unsigned gx, unsigned gy, unsigned gz, un
         case 2: return add(stream, every_thread<Letterbox>(letterbox_float16, arguments[0], grid, block));
         case 3: return add(stream, every_thread<Decode>(decode_float32, arguments[0], grid, block));
         case 4: return add(stream, every_thread<Decode>(decode_float16, arguments[0], grid, block));
+        case 5: return add(stream, every_thread<Compare>(rank_candidates, arguments[0], grid, block));
+        case 6: return add(stream, every_thread<Compare>(compare_candidates, arguments[0], grid, block));
     }
     return INVALID;
 }

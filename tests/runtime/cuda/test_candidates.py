@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.layouts import DecodeContext, decode
+from edgekit.core.nms import Suppression
 from edgekit.errors import LayoutError
 from edgekit.runtime.cuda import candidates, driver
 from edgekit.runtime.cuda.candidates import GpuCandidates
@@ -17,6 +18,7 @@ from edgekit.runtime.cuda.memory import DeviceBuffer, PinnedArray
 LAYOUTS = ["yolov8", "yolov8-transposed", "yolov5"]
 DTYPES = ["float32", "float16"]
 ANCHORS = 1000
+SUPPRESSION = Suppression(0.45)
 
 
 def make_output(layout, dtype, classes, *, seed=0, pictures=3, extra=0):
@@ -40,7 +42,7 @@ def context(classes, confidence=0.5):
 
 def on_gpu(gpu, layout, output, context, *, limit=1024, rows=None):
     """Detections of each picture, or None."""
-    found = GpuCandidates(layout, output.shape, str(output.dtype), context, gpu.kernels, limit)
+    found = GpuCandidates(layout, output.shape, str(output.dtype), context, SUPPRESSION, gpu.kernels, limit)
     on_device, buffer = DeviceBuffer(output.nbytes), found.make_buffer()
     pictures = len(output) if rows is None else rows
     try:
@@ -155,7 +157,7 @@ def test_what_overflowed_takes_no_room(gpu):
 def test_nothing_is_written_beyond_the_limit(gpu):
     """The next picture's candidates lie there, and behind the last picture's the memory of others."""
     rows = np.full((2, ANCHORS, 6), 0.9, np.float32)
-    found = GpuCandidates("yolov8-transposed", rows.shape, "float32", context(2), gpu.kernels, limit=64)
+    found = GpuCandidates("yolov8-transposed", rows.shape, "float32", context(2), SUPPRESSION, gpu.kernels, 64)
     on_device, buffer, seen = DeviceBuffer(rows.nbytes), found.make_buffer(), PinnedArray((64,), candidates.ROW)
     nbytes = buffer.header_bytes + 2 * buffer.picture_bytes
     driver.fill_words(buffer.pointer, 0, nbytes // 4, gpu.stream)
@@ -179,7 +181,7 @@ def test_a_short_batch_leaves_the_rest_alone(gpu):
 def test_detections_outlive_the_buffer_they_came_from(gpu):
     """The next batch writes into the same memory while these are still drawn."""
     output = make_output("yolov5", "float32", 5)
-    found = GpuCandidates("yolov5", output.shape, "float32", context(5), gpu.kernels)
+    found = GpuCandidates("yolov5", output.shape, "float32", context(5), SUPPRESSION, gpu.kernels)
     on_device, buffer = DeviceBuffer(output.nbytes), found.make_buffer()
     driver.copy_to_device(on_device.pointer, output.ctypes.data, output.nbytes, gpu.stream)
     found.enqueue(on_device.pointer, buffer, 3, gpu.stream)
@@ -196,14 +198,15 @@ def test_what_the_kernel_cannot_read_is_refused(gpu):
     assert not candidates.supports("rtdetr", "float32")
     assert not candidates.supports("yolov8", "int8")
     with pytest.raises(LayoutError, match="expected 84 channels"):
-        GpuCandidates("yolov8", (1, 83, 8400), "float32", context(80), gpu.kernels)
+        GpuCandidates("yolov8", (1, 83, 8400), "float32", context(80), SUPPRESSION, gpu.kernels)
     with pytest.raises(ValueError, match="multi_label True"):
         several = DecodeContext(96, 64, 80, multi_label=True)
-        GpuCandidates("yolov8", (1, 84, 8400), "float32", several, gpu.kernels)
+        GpuCandidates("yolov8", (1, 84, 8400), "float32", several, SUPPRESSION, gpu.kernels)
 
 
 def test_structures_have_the_size_the_kernels_expect(stand_in):
     """Python and CUDA lay the same bytes out; one field more on one side moves all the rest."""
     assert ctypes.sizeof(LetterboxJob) == stand_in.stand_in_letterbox_bytes()
     assert ctypes.sizeof(candidates.DecodeJob) == stand_in.stand_in_decode_bytes()
+    assert ctypes.sizeof(candidates.CompareJob) == stand_in.stand_in_compare_bytes()
     assert candidates.ROW.itemsize == stand_in.stand_in_candidate_bytes()

@@ -10,6 +10,7 @@ import pytest
 from edgekit.errors import DeviceError
 from edgekit.runtime.cuda import compile as compiling
 from edgekit.runtime.cuda.compile import compile_kernels
+from edgekit.runtime.cuda.kernels import NAMES
 
 NVCC = compiling._nvcc()
 ELF = b"\x7fELF"
@@ -33,8 +34,19 @@ def test_nvcc_compiles_the_kernels_for(sm, monkeypatch):
     made = compile_kernels(sm)
     assert (made.cubin[:4], made.sm) == (ELF, sm)
     assert made.compiler.startswith("nvcc ")
-    for name in (b"letterbox_float32", b"letterbox_float16", b"decode_float32", b"decode_float16"):
-        assert name in made.cubin
+    for name in NAMES:
+        assert name.encode() in made.cubin
+
+
+def test_products_and_sums_are_rounded_one_by_one(tmp_path):
+    """A product fused with a sum keeps digits that numpy drops: a box at the limit stays here and goes there."""
+    if NVCC is None:
+        pytest.skip("no nvcc here")
+    path = tmp_path / "kernels.ptx"
+    subprocess.run([str(NVCC), "-ptx", "-o", str(path), str(compiling.SOURCE_PATH)], check=True)
+    text = path.read_text()
+    assert "mul.rn.f32" in text
+    assert "fma.rn.f32" not in text
 
 
 def test_nvrtc_compiles_the_kernels_without_headers():

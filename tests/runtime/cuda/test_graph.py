@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.layouts import DecodeContext, decode
+from edgekit.core.nms import Suppression, nms
 from edgekit.errors import DeviceError
 from edgekit.runtime.cuda import driver
 from edgekit.runtime.cuda.candidates import GpuCandidates
@@ -59,14 +60,14 @@ def test_recorded_work_runs_when_launched_and_not_before(gpu, words):
 
 def test_a_graph_gives_what_the_stream_gives(gpu):
     """The whole second half of a frame: counters reset, output filtered, candidates copied back, three times over."""
-    context = DecodeContext(96, 64, 5, 0.5)
+    context = DecodeContext(96, 64, 5, 0.7)
     random = np.random.default_rng(0)
     outputs = []
     for _ in range(3):
         output = random.random((2, 9, 600)).astype(np.float32) ** 6
         output[:, :4] = random.uniform(1, 90, (2, 4, 600))
         outputs.append(output)
-    found = GpuCandidates("yolov8", (2, 9, 600), "float32", context, gpu.kernels)
+    found = GpuCandidates("yolov8", (2, 9, 600), "float32", context, Suppression(0.45), gpu.kernels)
     buffer, on_device = found.make_buffer(), DeviceBuffer(outputs[0].nbytes)
     found.enqueue(on_device.pointer, buffer, 2, gpu.stream)
     driver.stream_synchronise(gpu.stream)
@@ -80,6 +81,8 @@ def test_a_graph_gives_what_the_stream_gives(gpu):
             assert len(expected) > 5
             np.testing.assert_array_equal(expected.boxes_xyxy, detections.boxes_xyxy)
             np.testing.assert_array_equal(expected.scores, detections.scores)
+            kept = expected.select(nms(expected.boxes_xyxy, expected.scores, expected.class_ids, 0.45))
+            np.testing.assert_array_equal(kept.boxes_xyxy, found.suppressed(buffer, item).boxes_xyxy)
     graph.free()
     buffer.free()
     on_device.free()

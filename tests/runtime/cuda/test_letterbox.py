@@ -152,6 +152,28 @@ def test_a_slot_that_was_filled_in_vain_can_be_filled_again(gpu):
         assert_alike(tensor.read(), on_cpu(frames[-1], spec, "float32")[1], spec)
 
 
+@pytest.mark.parametrize("constant", ["no no no no", "yes no no no", "yes yes yes yes", "no yes no yes"])
+def test_frames_that_follow_each_other_at_once_do_not_mix(gpu, constant):
+    """Staging memory is written anew, grows or is passed by while earlier frames are still on their way."""
+    spec, small, large = SPECS["letterbox"], make_frame(120, 200), make_frame(288, 480)
+    frames = [np.roll(frame, number, axis=1) for number, frame in enumerate([small, small, large, small])]
+    with Tensor(gpu, spec, "float32") as tensor:
+        for frame in (small, large):
+            tensor(frame)  # a size that is new waits
+        tensor.upload.free()
+        tensor.upload = tensor.letterbox.make_upload()
+        results = [PinnedArray(tensor.result.array.shape, "float32") for _ in frames]
+        for frame, result, word in zip(frames, results, constant.split()):
+            tensor.enqueue(frame, word == "yes")
+            driver.copy_to_host(result.pointer, tensor.planes.pointer, tensor.planes.nbytes, gpu.stream)
+        driver.stream_synchronise(gpu.stream)
+        found = [result.array.copy() for result in results]
+        for result in results:
+            result.free()
+    for frame, planes in zip(frames, found):
+        assert_alike(planes, on_cpu(frame, spec, "float32")[1], spec)
+
+
 def test_constant_frames_are_read_where_they_are(gpu):
     """A benchmark that copies the same frames again and again measures the CPU's memory, not the pipeline."""
     spec, frames = SPECS["letterbox"], [make_frame(288, 480, seed) for seed in range(3)]

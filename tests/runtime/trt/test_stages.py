@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import weakref
@@ -15,10 +16,13 @@ import pytest
 from edgekit.core.detections import Detections
 from edgekit.errors import DeviceError, EngineError, UsageError
 from edgekit.runtime import engines
+from edgekit.runtime.cuda import candidates
+from edgekit.runtime.finite import FiniteCheck
 from edgekit.runtime.frames import Frame
 from edgekit.runtime.host_stages import HostStages
 from edgekit.runtime.input_sizes import size_for_batch
 from edgekit.runtime.trt import parts as trt_parts
+from edgekit.runtime.trt import results
 from edgekit.runtime.trt.library import logger
 from edgekit.runtime.trt.slots import Run
 from tests.pretend_tensorrt import Named
@@ -94,6 +98,32 @@ def test_detections_are_those_of_the_host(open_pretended, stand_in, kernels, jet
     assert_alike(run(stages, batches), on_the_host(engine, detector, batches))
 
 
+@pytest.mark.parametrize("kernels", [True, False], ids=["with kernels", "on the CPU"])
+@pytest.mark.parametrize("jetson", [0, 1], ids=["own memory", "shared memory"])
+def test_outputs_that_are_no_numbers_are_reported(open_pretended, stand_in, monkeypatch, kernels, jetson):
+    """The filter on the GPU drops NaN like any low score, so the frame would look empty."""
+    stand_in.stand_in_integrated(jetson)
+    engine, detector = open_pretended(kernels=kernels)
+    stages = engine.stages(detector, 1)
+    stages._finite = FiniteCheck(detector, every_s=0.0)
+    whole, spoiled = stages._parts.reader.outputs, []
+
+    def outputs(*arguments):
+        copies = {name: np.array(array) for name, array in whole(*arguments).items()}
+        if spoiled:
+            copies["output0"][0, 4, 0] = np.nan
+        return copies
+
+    monkeypatch.setattr(stages._parts.reader, "outputs", outputs)
+    slot, frame = stages.make_slot(), frames(1)[0]
+    for bad in ((), ("output0",), ()):
+        spoiled[:] = bad
+        fit = stages.preprocess(frame, slot, 0)
+        stages.launch(slot, 1)
+        collected = stages.collect(slot, [fit])
+        assert collected.bad_outputs == bad and (len(collected.detections[0]) == 0) == bool(bad)
+
+
 @pytest.mark.parametrize("batch_sizes", [[4, 4, 4, 4, 1], [2, 3, 4, 1, 2]], ids=["a last short batch", "all lengths"])
 @pytest.mark.parametrize("kernels", [True, False], ids=["with kernels", "on the CPU"])
 def test_short_batches_give_a_result_for_each_frame(open_pretended, kernels, batch_sizes):
@@ -131,6 +161,29 @@ def test_more_candidates_than_the_gpu_keeps_are_all_found(open_pretended, monkey
     engine, detector = open_pretended("dynamic", 4)
     batches = [frames(4), frames(2, seed=5)]
     assert_alike(run(engine.stages(detector, 4), batches), on_the_host(engine, detector, batches))
+
+
+@pytest.mark.parametrize("compared, crowds", [(1, 7), (42, 3), (256, 0)])
+def test_detections_are_the_same_wherever_overlaps_are_found(open_pretended, monkeypatch, compared, crowds):
+    """Quiet pictures are compared on the GPU, crowds on the CPU; a video goes from one to the other and back."""
+    engine, detector = open_pretended("dynamic", 4)
+    detector = dataclasses.replace(detector, iou=0.1)  # boxes of neighbouring cells overlap by a fifth
+    batches = [frames(4, seed=3), frames(3, seed=4)]
+    counts = []
+    inner = results.detections_from_candidates
+
+    def on_the_cpu(spec, candidates, fit):
+        counts.append(len(candidates))
+        return inner(spec, candidates, fit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(candidates, "COMPARED", 1)
+        expected = run(engine.stages(detector, 4), batches)
+    monkeypatch.setattr(results, "detections_from_candidates", on_the_cpu)
+    monkeypatch.setattr(candidates, "COMPARED", compared)
+    assert_same(run(engine.stages(detector, 4), batches), expected, 0)
+    assert len(counts) == crowds
+    assert all(count > compared for count in counts)
 
 
 def test_a_source_may_overwrite_a_frame_when_preprocess_returns(open_pretended):
@@ -175,12 +228,13 @@ def test_kernels_for_another_gpu_are_left_alone(open_pretended, monkeypatch):
     """A release copied by hand must go on detecting, on the CPU if need be."""
 
     def refuse(*_):
-        raise DeviceError("the kernels were compiled for another GPU")
+        raise DeviceError("the kernels were compiled for another GPU", hint="build the engine again")
 
     monkeypatch.setattr(trt_parts, "Kernels", refuse)
     engine, detector = open_pretended()
     stages = engine.stages(detector, 1)
-    assert stages.notes == ("letterbox and filter run on the CPU: the kernels were compiled for another GPU",)
+    reason = "the kernels were compiled for another GPU (build the engine again)"
+    assert stages.notes == (f"letterbox and filter run on the CPU: {reason}",)
     batches = [[frame] for frame in frames(3)]
     assert_alike(run(stages, batches), on_the_host(engine, detector, batches))
 
