@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Virtual Jetsons; `make lab` has a lab of its own, so yours of the name "lab" stays as it is.
+LAB := EDGEKIT_LAB=make $(BIN)/python -m tests.lab
+LAB_PYTHONS := cp38 cp310 cp312
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit device-tests wheel clean
+.PHONY: help setup demo test lint unit device-tests lab-packages lab-wheels lab soak wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +32,20 @@ unit: setup  ## the tests with this machine's Python
 
 device-tests: setup  ## the tests of device code under Python 3.8, where there is one
 	@$(BIN)/python tools/device_tests.py
+
+lab-packages:  ## what virtual Jetsons need of Debian or Ubuntu; as root
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$($(PYTHON) -m tests.lab packages)
+
+lab-wheels: setup  ## fetch what virtual Jetsons install: they have no way out
+	@for python in $(LAB_PYTHONS); do $(BIN)/python -m edgekit.control.wheels fetch $$python $$(uname -m) onnxruntime || exit; done
+
+lab: lab-wheels  ## the tests on virtual Jetsons; as root, after make lab-packages
+	@$(LAB) doctor
+	@$(LAB) session $(BIN)/python -m pytest -m lab tests/lab
+
+soak: setup  ## kill an activation 2,000 times and cut its power 1,000 times, as root; takes long
+	@$(BIN)/python -m pytest tests/crash --soak
 
 wheel: setup  ## build dist/*.whl
 	@$(BIN)/python -m build --wheel
