@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
+from edgekit.cli.completion import complete_devices
 from edgekit.cli.console import table
+from edgekit.cli.options import JOBS
 from edgekit.cli.session import App
+from edgekit.control.fleet import Told, run_fleet
 from edgekit.control.inventory import Device, Targets
 from edgekit.control.link import link_to
 from edgekit.core.device import DeviceProfile
-from edgekit.errors import EdgekitError
+from edgekit.errors import DeviceError, EdgekitError
 
-_REAL_COLUMNS = ("device", "module", "JetPack", "back end", "GPU", "memory", "engine key")
+_REAL_COLUMNS = ("device", "module", "JetPack", "power mode", "back end", "GPU", "memory", "engine key")
+
+
+# Of verbs that only look: without it they look at every device.
+LookedAtOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        "-d",
+        metavar="NAME",
+        help="A device or group of devices.yaml. May be given several times. Default: all.",
+        autocompletion=complete_devices,
+    ),
+]
 
 
 def command(
     app: App,
-    probe: Annotated[bool, typer.Option("--probe", help="Ask each device that can be reached what it is.")] = False,
+    device: LookedAtOption = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Ask each device what it really is.")] = False,
 ) -> None:
     """List the devices of this project: how each is reached, what it runs and what it must reach.
 
-    Nothing is asked of the devices without --probe; `edgekit status` shows what runs on them.
+    Nothing is asked of the devices without --probe, and with it only of those that are provisioned. `edgekit status`
+    shows what runs on them, `edgekit doctor` what is wrong with them.
 
     Examples:
 
         edgekit devices
         edgekit devices --json
-        edgekit devices --probe
+        edgekit devices --probe --device street
     """
-    devices = app.inventory.devices
+    devices = app.inventory.select(device or ["all"])
     if not devices and not app.console.as_json:
         app.console.note(f"{app.inventory.path} names no device")
     if probe:
-        found = {device.name: _ask(app, device) for device in devices}
+        found = _ask_all(app, devices)
         values = {name: _value(answer) for name, answer in found.items()}
         app.console.result(values, table(_REAL_COLUMNS, [_real_row(*item) for item in found.items()]))
         return
@@ -43,12 +63,17 @@ def command(
     app.console.result(value, table(columns, [_row(device) for device in devices]))
 
 
-def _ask(app: App, device: Device) -> DeviceProfile | EdgekitError:
-    try:
-        link = link_to(app.project, device)
-        return link.call("probe", {}, DeviceProfile)
-    except EdgekitError as error:
-        return error
+def _ask_all(app: App, devices: Sequence[Device]) -> dict[str, DeviceProfile | EdgekitError]:
+    """What each device says of itself, or why it does not. Raises KeyboardInterrupt on Ctrl-C."""
+
+    def ask(device: Device, told: Told) -> tuple[str, DeviceProfile]:
+        with closing(link_to(app.project, device)) as link:
+            return "asked", link.call("probe", {}, DeviceProfile)
+
+    done = run_fleet(devices, ask, lambda event: None, jobs=JOBS)
+    if done.interrupted:
+        raise KeyboardInterrupt
+    return {item.device: item.value or item.error or DeviceError("it was not asked") for item in done.outcomes}
 
 
 def _value(answer: DeviceProfile | EdgekitError) -> object:
@@ -62,7 +87,8 @@ def _real_row(name: str, answer: DeviceProfile | EdgekitError) -> tuple[str | No
         return name, answer.what, *[None] * (len(_REAL_COLUMNS) - 2)
     jetpack = answer.jetpack or (f"L4T {answer.l4t}" if answer.l4t else None)
     memory = f"{answer.memory_total_mib} MiB"
-    return name, answer.module, jetpack, answer.backend_name, answer.gpu_name, memory, answer.engine_key
+    what = (answer.module, jetpack, answer.power_mode, answer.backend_name, answer.gpu_name, memory, answer.engine_key)
+    return name, *what
 
 
 def _row(device: Device) -> tuple[str | None, ...]:

@@ -1,4 +1,4 @@
-"""What is wrong with this machine or project, worst first, each finding with the command that mends it."""
+"""What is wrong with this machine or project, each finding with the command that mends it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from edgekit.control.calibration_sets import load_set, set_names
 from edgekit.control.detectors import DetectorState, list_detectors
 from edgekit.control.inventory import Inventory, load_inventory
-from edgekit.control.link import Link, link_to
 from edgekit.control.project import Project
-from edgekit.core.checkup import SEVERITIES, CheckupAnswer, CheckupRequest, Finding
+from edgekit.core.checkup import Finding
 from edgekit.errors import EdgekitError, NotFoundError
 
 MIN_PYTHON = (3, 10)
@@ -44,15 +42,13 @@ _MODULES = {
 }
 
 
-def examine(project: Project | None) -> tuple[Finding, ...]:
-    """Everything found about this machine and, if there is one, the project; worst first."""
-    findings = [*examine_machine(Path.cwd() if project is None else project.root)]
+def examine(project: Project | None) -> Iterator[Finding]:
+    """Everything found about this machine and, if there is one, the project; its devices are device_doctor's."""
+    yield from examine_machine(Path.cwd() if project is None else project.root)
     if project is None:
-        findings.append(Finding("warning", "project", "there is none here", "edgekit init demo"))
+        yield Finding("warning", "project", "there is none here", "edgekit init demo")
     else:
-        findings += examine_project(project)
-        findings += examine_devices(project)
-    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+        yield from examine_project(project)
 
 
 def examine_machine(folder: Path) -> Iterator[Finding]:
@@ -83,25 +79,6 @@ def examine_project(project: Project) -> Iterator[Finding]:
         yield from check_detectors(states, used)
         yield from check_sets(project, states)
     yield from check_leftovers(project, time.time())
-
-
-def examine_devices(project: Project) -> Iterator[Finding]:
-    """What each device that can be reached finds about itself. devices.yaml that cannot be read is no finding here."""
-    with contextlib.suppress(EdgekitError):
-        for device in load_inventory(project).devices:
-            if device.kind == "local":
-                yield from check_device(link_to(project, device))
-
-
-def check_device(link: Link) -> Iterator[Finding]:
-    """A device's own checkup, each finding under the device's name."""
-    try:
-        answer = link.call("checkup", CheckupRequest(), CheckupAnswer)
-    except EdgekitError as error:
-        yield _from_error(link.device, error, "edgekit devices --probe")
-        return
-    for finding in answer.findings:
-        yield replace(finding, subject=f"{link.device}: {finding.subject}")
 
 
 def check_python(version: tuple[int, ...]) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from edgekit.control.project import Project
 from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
 from edgekit.core.engine import TensorRTOptions
+from edgekit.core.probation import Probation
 from edgekit.errors import NotFoundError
 
 LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
@@ -56,12 +57,19 @@ class Device:
     threads: int = 0  # engine threads on a CPU back end; 0: the back end decides
     loop: bool = False  # start a finite source again at its end
     tensorrt: TensorRTOptions = field(default_factory=TensorRTOptions)  # ONNX Runtime ignores it
+    backend: str = "auto"  # "onnxruntime": run engines on the processor even of a Jetson, which else needs TensorRT
+    cameras: tuple[str, ...] = ()  # its sources; the first is `source`, what the service watches, where none is named
+    probation: Probation = field(default_factory=Probation)  # without the targets, see probation_rule
     python: str | None = None  # interpreter for device code of this machine, where it is not the one edgekit runs in
     address: str | None = None
     port: int = 22
     user: str | None = None
     key: str | None = None
     jump: str | None = None
+
+    def probation_rule(self) -> Probation:
+        """What a new release must show on this device before it is committed: `probation`, and the targets' limits."""
+        return replace(self.probation, min_fps=self.targets.fps, max_p99_ms=self.targets.p99_ms)
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,22 @@ class Inventory:
         )
 
     def select(self, names: Sequence[str]) -> tuple[Device, ...]:
-        """The devices that these names of devices and groups mean, each once; "all" means all."""
-        wanted: dict[str, None] = {}
+        """The devices that these names of devices and groups mean, each once; "all" means all.
+
+        Raises NotFoundError naming the nearest device or group.
+        """
+        known = {device.name: device for device in self.devices}
+        wanted: dict[str, Device] = {}
         for name in names:
-            members = self.groups.get(name, (name,))
-            wanted.update(dict.fromkeys([device.name for device in self.devices] if name == ALL else members))
-        return tuple(self.device(name) for name in wanted)
+            members = tuple(known) if name == ALL else self.groups.get(name, (name,))
+            if name not in known and members == (name,):
+                raise NotFoundError(
+                    f"no device or group named {name!r} in {self.path}",
+                    why=known_names(name, (*known, *self.groups, ALL)),
+                    hint="edgekit devices",
+                )
+            wanted.update((member, known[member]) for member in members)
+        return tuple(wanted.values())
 
 
 def load_inventory(project: Project) -> Inventory:
@@ -126,6 +144,9 @@ def check_plugin(path: str) -> str:
     return path
 
 
+# Mappings inside an entry: merged with the defaults key by key.
+_SECTIONS = ("targets", "tensorrt", "probation")
+
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
 _Plugin = Annotated[_Text, AfterValidator(lambda path: check_plugin(path))]
 
@@ -146,6 +167,12 @@ class _TensorRT(Section):
     library_tactics: bool = False
 
 
+class _Probation(Section):
+    frames: int = Field(default=Probation.frames, ge=1, le=1_000_000)
+    seconds: float = Field(default=Probation.seconds, ge=0, le=86_400)
+    deadline_s: float = Field(default=Probation.deadline_s, gt=0, le=86_400)
+
+
 class _Entry(Section):
     kind: Literal["local", "jetson"] = "jetson"
     address: _Text | None = None
@@ -163,6 +190,9 @@ class _Entry(Section):
     threads: int = Field(default=0, ge=0, le=1024)
     loop: bool = False
     tensorrt: _TensorRT = _TensorRT()
+    backend: Literal["auto", "onnxruntime"] = "auto"
+    cameras: tuple[_Text, ...] = ()
+    probation: _Probation = _Probation()
     python: _Text | None = None
 
 
@@ -174,22 +204,29 @@ class _Document(Section):
 
 
 def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> _Entry:
-    sections = {name: {**defaults.get(name, {}), **raw.get(name, {})} for name in ("targets", "tensorrt")}
+    sections = {name: {**defaults.get(name, {}), **raw.get(name, {})} for name in _SECTIONS}
     entry, problems = check(_Entry, {**defaults, **raw, **sections}, "")
     assert entry is not None, problems
     return entry
 
 
 def _device(name: str, entry: _Entry) -> Device:
-    plain = entry.model_dump(exclude={"targets", "tensorrt", "service", "source"})
+    plain = entry.model_dump(exclude={*_SECTIONS, "service", "source"})
     return Device(
         name=name,
         service=entry.service or entry.detector,
-        source=entry.source or (LOCAL_SOURCE if entry.kind == "local" else ""),
+        source=entry.source or _default_source(entry),
         targets=Targets(**entry.targets.model_dump()),
         tensorrt=TensorRTOptions(**entry.tensorrt.model_dump()),
+        probation=Probation(**entry.probation.model_dump()),
         **plain,
     )
+
+
+def _default_source(entry: _Entry) -> str:
+    if entry.cameras:
+        return entry.cameras[0]
+    return LOCAL_SOURCE if entry.kind == "local" else ""
 
 
 def _device_problems(device: Device) -> list[str]:
@@ -200,6 +237,8 @@ def _device_problems(device: Device) -> list[str]:
         problems.append('address: missing; a device of kind "jetson" needs one (this machine is "kind: local")')
     if device.kind == "jetson" and not device.source:
         problems.append('source: missing; a device of kind "jetson" needs to be told where its pictures come from')
+    if len(set(device.cameras)) < len(device.cameras):
+        problems.append(f"cameras: the same one twice: {', '.join(device.cameras)}")
     if device.kind == "local" and device.address is not None:
         problems.append('address: a device of kind "local" is this machine and has none')
     if device.kind == "jetson" and device.python is not None:

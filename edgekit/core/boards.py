@@ -30,6 +30,11 @@ class Board:
     supported: bool = True  # False: its last JetPack is 4, whose Python edgekit does not run on
 
     @property
+    def known(self) -> bool:
+        """True if it is in BOARDS; else it was named after its part number."""
+        return self in BOARDS
+
+    @property
     def sm(self) -> int:
         """Compute capability x 10."""
         return _CHIPS[self.chip]
@@ -74,7 +79,7 @@ _BY_PART: Dict[str, Board] = {part: board for board in BOARDS for part in board.
 def identify_board(compatible: str, model: str = "") -> Optional[Board]:
     """The board that a device tree describes; None where it is no Jetson's.
 
-    compatible, model: the texts of /proc/device-tree/{compatible,model}, with their NULs. The part number decides:
+    compatible, model: the texts of these nodes of its device tree, with their NULs. The part number decides:
     boards of different memory share one model text. A module that is not in the table is named after its part number,
     or else its model, so that it never shares engines with another kind.
     """

@@ -20,6 +20,17 @@ def parse_memory_limit_mib(text: str) -> Optional[int]:
     return int(value) // _MIB
 
 
+def parse_file_cache_mib(text: str) -> int:
+    """MiB of files in memory that can be dropped, from memory.stat; 0 where it does not say.
+
+    They count as used by the group. Source: as above; v1 names the sums over its children total_*.
+    """
+    fields = dict(line.split() for line in text.splitlines() if len(line.split()) == 2)
+    prefix = "total_" if "total_inactive_file" in fields else ""
+    names = (f"{prefix}inactive_file", f"{prefix}active_file")
+    return sum(int(fields[name]) for name in names if fields.get(name, "").isdigit()) // _MIB
+
+
 def parse_cpu_limit(text: str) -> Optional[float]:
     """CPUs from cpu.max (v2): "quota period" in microseconds; None where there is no limit.
 

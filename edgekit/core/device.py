@@ -7,6 +7,9 @@ from typing import Optional, Tuple
 
 from edgekit.core.l4t import jetpack_of
 
+# "onnxruntime" runs engines on the processor even of a Jetson, which without it must have TensorRT.
+BACKEND_VARIABLE = "EDGEKIT_BACKEND"
+
 # x86 and Arm instruction sets that change which INT8 and FP32 kernels ONNX Runtime picks, best first.
 _DECISIVE_CPU_FEATURES = ("avx512_vnni", "avx_vnni", "avx512f", "avx2", "asimddp", "asimd")
 
@@ -25,11 +28,11 @@ class DeviceProfile:
     memory_available_mib: int
     disk_free_mib: int
     cpu_features: Tuple[str, ...] = ()
-    opencv: Optional[str] = None
-    gstreamer: Optional[bool] = None
+    opencv: Optional[str] = None  # version
+    gstreamer: Optional[bool] = None  # in results of earlier versions; the checkup tells of it since
     sm: Optional[int] = None  # CUDA compute capability x 10
     l4t: Optional[str] = None
-    power_mode: Optional[str] = None
+    power_mode: Optional[str] = None  # by name: "MAXN", "MODE_15W_6CORE"
     cpu_name: Optional[str] = None
     gpu_name: Optional[str] = None
     cuda_driver: Optional[str] = None  # the newest CUDA that the driver runs, "11.4"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from edgekit.core.boards import Board, identify_board, slug
+from edgekit.core.device import BACKEND_VARIABLE
 from edgekit.core.l4t import L4T_VARIABLE, MODULE_VARIABLE, RELEASE_FILE, parse_stated, parse_tegra_release
 from edgekit.errors import DeviceError
 from edgekit.runtime.cuda.driver import GpuFacts, gpu_facts
@@ -19,6 +20,9 @@ from edgekit.runtime.packages import (
     other_pythons,
     this_python,
 )
+
+# The first is the place itself; the second a link to it, which a container may have without the first.
+DEVICE_TREES = ("sys/firmware/devicetree/base", "proc/device-tree")
 
 _INSTALL_TENSORRT = "sudo apt install python3-libnvinfer, or a virtual environment with --system-site-packages"
 
@@ -36,7 +40,8 @@ class Jetson:
 class BackEnd:
     """name: "tensorrt" or "onnxruntime". gpu is known for TensorRT only.
 
-    passed_over: why a TensorRT that is installed is not used; "" if it is, or there is none.
+    asked: EDGEKIT_BACKEND asks for it. passed_over: why a TensorRT that is installed is not used; "" if it is, or
+    there is none.
     """
 
     name: str
@@ -44,6 +49,7 @@ class BackEnd:
     gpu: Optional[GpuFacts] = None
     jetson: Optional[Jetson] = None
     passed_over: str = ""
+    asked: bool = False
 
     def module(self, machine: str) -> str:
         """What engine keys call this device. machine: the processor's architecture, "x86_64"."""
@@ -55,15 +61,19 @@ class BackEnd:
 def find_back_end(root: Path = Path("/")) -> BackEnd:
     """The back end of this machine. TensorRT is not imported, and without it the driver is not started.
 
-    Raises DeviceError for a Jetson without TensorRT or a working GPU, where nothing else is worth running, and for any
-    machine without a back end.
+    EDGEKIT_BACKEND=onnxruntime asks for the processor, whatever else there is: the entry's `backend` in devices.yaml.
+    Raises DeviceError for a Jetson without TensorRT or a working GPU that is not asked so, since nothing else is worth
+    running there, and for any machine without a back end.
     """
+    asked = _asked_for()
     jetson = find_jetson(root)
+    if asked:
+        return _onnxruntime(jetson, asked=True)
     tensorrt = find_tensorrt()
     if tensorrt is None:
         if jetson is not None:
             raise _no_tensorrt(root)
-        return _onnxruntime("")
+        return _onnxruntime(None)
     try:
         gpu = gpu_facts()
     except DeviceError as error:
@@ -77,7 +87,7 @@ def find_jetson(root: Path = Path("/")) -> Optional[Jetson]:
     EDGEKIT_L4T and EDGEKIT_MODULE, where they are set, come before the files: in a container those may be hidden, or
     be the image's own. Raises DeviceError if it is a Jetson and nothing names its release or its module.
     """
-    board = identify_board(*(_text(root / "proc/device-tree" / name) for name in ("compatible", "model")))
+    board = identify_board(*(_device_tree_text(root, name) for name in ("compatible", "model")))
     stated_l4t, stated_module = os.environ.get(L4T_VARIABLE, ""), os.environ.get(MODULE_VARIABLE, "")
     release = _text(root / RELEASE_FILE)
     if board is None and not release and not stated_l4t:
@@ -90,6 +100,21 @@ def find_jetson(root: Path = Path("/")) -> Optional[Jetson]:
     if board is None:
         raise _unstated("module", "its device tree is hidden", MODULE_VARIABLE, "orin-nano-8gb")
     return Jetson(board.module, l4t, board)
+
+
+def _asked_for() -> bool:
+    asked = os.environ.get(BACKEND_VARIABLE, "")
+    if asked not in ("", "auto", "onnxruntime"):
+        raise DeviceError(
+            f"{BACKEND_VARIABLE} is {asked!r}",
+            why="it can ask for onnxruntime only; TensorRT is used wherever it works",
+            hint=f"{BACKEND_VARIABLE}=onnxruntime, or unset it",
+        )
+    return asked == "onnxruntime"
+
+
+def _device_tree_text(root: Path, name: str) -> str:
+    return next(filter(None, (_text(root / tree / name) for tree in DEVICE_TREES)), "")
 
 
 def _unstated(what: str, why: str, variable: str, example: str) -> DeviceError:
@@ -113,10 +138,10 @@ def _without_gpu(jetson: Optional[Jetson], tensorrt: Package, error: DeviceError
             why="\n".join(part for part in (error.what, error.why) if part),
             hint=error.hint or "install the NVIDIA driver, or for the processor: pip install onnxruntime onnx",
         ) from error
-    return _onnxruntime(f"TensorRT {tensorrt.version} is installed and not used: {error.what}")
+    return _onnxruntime(None, f"TensorRT {tensorrt.version} is installed and not used: {error.what}")
 
 
-def _onnxruntime(passed_over: str) -> BackEnd:
+def _onnxruntime(jetson: Optional[Jetson], passed_over: str = "", asked: bool = False) -> BackEnd:
     version = onnxruntime_version()
     if version is None:
         raise DeviceError(
@@ -124,7 +149,7 @@ def _onnxruntime(passed_over: str) -> BackEnd:
             why=f"looked for {', '.join(ONNXRUNTIME)} in {this_python()}",
             hint="pip install onnxruntime onnx",
         )
-    return BackEnd("onnxruntime", version, passed_over=passed_over)
+    return BackEnd("onnxruntime", version, None, jetson, passed_over, asked)
 
 
 def _no_tensorrt(root: Path) -> DeviceError:

@@ -12,7 +12,9 @@ from typing import Iterator, Optional
 
 from edgekit.core.boards import Board
 from edgekit.core.checkup import CheckupAnswer, CheckupRequest, Finding
+from edgekit.core.device import BACKEND_VARIABLE
 from edgekit.core.l4t import L4T_VARIABLE, jetpack_of
+from edgekit.core.opencv import parse_gstreamer
 from edgekit.core.precision import parse_release
 from edgekit.core.progress import OnProgress
 from edgekit.errors import DeviceError, EdgekitError
@@ -22,7 +24,6 @@ from edgekit.runtime.cuda.driver import GpuFacts
 from edgekit.runtime.cuda.owner import OwnerThread
 from edgekit.runtime.limits import memory_mib
 from edgekit.runtime.packages import find_tensorrt
-from edgekit.runtime.probe import parse_gstreamer
 
 OLDEST_TENSORRT = (8, 5)  # JetPack 5.1
 _LOW_MEMORY_MIB, _LOW_DISK_MIB = 1024, 2048
@@ -44,7 +45,7 @@ def examine_device(root: Path = Path("/")) -> Iterator[Finding]:
     yield _back_end(back_end)
     if back_end.jetson is not None:
         yield check_jetson(back_end.jetson, os.environ.get(L4T_VARIABLE, ""))
-        yield _opencv()
+        yield _opencv(cameras=not back_end.asked)
     if back_end.gpu is not None:
         yield from _tensorrt(back_end.version, back_end.gpu)
         yield check_memory(memory_mib(root)[1])
@@ -102,6 +103,9 @@ def library_version(number: int) -> str:
 
 def _back_end(back_end: BackEnd) -> Finding:
     name = "TensorRT" if back_end.name == "tensorrt" else "ONNX Runtime"
+    if back_end.asked:
+        found = f"{name} {back_end.version} on the processor, as {BACKEND_VARIABLE} asks"
+        return Finding("info" if back_end.jetson else "ok", "back end", found)
     if back_end.passed_over:
         remedy = "make the GPU usable, or uninstall TensorRT"
         return Finding("warning", "back end", f"{name} {back_end.version}; {back_end.passed_over}", remedy)
@@ -172,12 +176,13 @@ def _optional_libraries() -> Finding:
     return Finding("ok", "library tactics", ", ".join(found))
 
 
-def _opencv() -> Finding:
+def _opencv(cameras: bool) -> Finding:
+    """OpenCV, with GStreamer where cameras are to be opened through it: a device on its processor brings a wheel."""
     try:
         cv2 = importlib.import_module("cv2")
     except ImportError as error:
         return Finding("error", "OpenCV", f"it cannot be imported: {error}", "sudo apt install python3-opencv")
-    if parse_gstreamer(cv2.getBuildInformation()) is False:
+    if cameras and parse_gstreamer(cv2.getBuildInformation()) is False:
         remedy = "pip uninstall opencv-python opencv-python-headless, so that JetPack's own is found"
         return Finding("warning", "OpenCV", f"{cv2.__version__} has no GStreamer: no CSI cameras", remedy)
     return Finding("ok", "OpenCV", str(cv2.__version__))

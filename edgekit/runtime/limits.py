@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Tuple
 
-from edgekit.core.cgroup import parse_cpu_limit, parse_memory_limit_mib
+from edgekit.core.cgroup import parse_cpu_limit, parse_file_cache_mib, parse_memory_limit_mib
 from edgekit.core.meminfo import parse_meminfo
 
 _CGROUP = Path("sys/fs/cgroup")
@@ -23,14 +23,15 @@ def usable_cpus(root: Path = Path("/")) -> int:
 def memory_mib(root: Path = Path("/")) -> Tuple[int, int]:
     """(total, available) MiB; a control group's limit counts as the total where it is smaller."""
     total, available = parse_meminfo(_read(root / "proc/meminfo"))
-    for limit_name, used_name in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    for limit_name, used_name, stat_name in (
+        ("memory.max", "memory.current", "memory.stat"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
     ):
         limit = parse_memory_limit_mib(_read(root / _CGROUP / limit_name))
         if limit is not None and limit < total:
             used = parse_memory_limit_mib(_read(root / _CGROUP / used_name))
-            return limit, min(available, max(0, limit - (used or 0)))
+            cache = parse_file_cache_mib(_read(root / _CGROUP / stat_name))
+            return limit, min(available, max(0, limit - max(0, (used or 0) - cache)))
     return total, available
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import re
+import sys
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Iterable, Optional, Sequence
+from typing import Iterable, List, Optional, Sequence
 
 from edgekit.errors import DeviceError
 
@@ -18,7 +18,11 @@ ONNXRUNTIME = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxru
 # the version too, from `tensorrt_bindings`.
 _TENSORRT_MODULES = ("tensorrt", "tensorrt_bindings")
 _TENSORRT = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11", "tensorrt-bindings")
+_OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+# JetPack's and Ubuntu's OpenCV bear their version in the names of their libraries alone.
+_OPENCV_LIBRARIES = "usr/lib/*/libopencv_core.so.*.*.*"
 _VERSION = re.compile(r"""^__version__\s*=\s*["']([0-9][0-9A-Za-z.+]*)["']""", re.MULTILINE)
+_OPENCV_VERSION = re.compile(r"""^opencv_version\s*=\s*["']([0-9.]+)["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Package:
 
 def onnxruntime_version() -> Optional[str]:
     """The version of ONNX Runtime; None if this Python has none."""
-    return _distribution_version(ONNXRUNTIME)
+    return distribution_version(ONNXRUNTIME)
 
 
 def find_tensorrt(search: Optional[Sequence[str]] = None) -> Optional[Package]:
@@ -47,7 +51,7 @@ def find_tensorrt(search: Optional[Sequence[str]] = None) -> Optional[Package]:
         version = _written_version(_package_folder(module, search))
         if version is not None:
             return Package(version, str(folder))
-    version = _distribution_version(_TENSORRT, search)
+    version = distribution_version(_TENSORRT, search)
     if version is None:
         raise DeviceError(
             f"TensorRT in {folder} does not say which version it is",
@@ -55,6 +59,18 @@ def find_tensorrt(search: Optional[Sequence[str]] = None) -> Optional[Package]:
             hint="install it again: sudo apt install --reinstall python3-libnvinfer",
         )
     return Package(version, str(folder))
+
+
+def opencv_version(root: Path, search: Optional[Sequence[str]] = None) -> Optional[str]:
+    """The version of the OpenCV that this Python would import; None if it has none, or none that can be told."""
+    spec = PathFinder.find_spec("cv2", search)
+    if spec is None or spec.origin is None:
+        return None
+    written = _OPENCV_VERSION.search(_text(Path(spec.origin).with_name("version.py")))
+    if written is not None:
+        return written.group(1)
+    libraries = sorted(path.name.partition(".so.")[2] for path in root.glob(_OPENCV_LIBRARIES))
+    return distribution_version(_OPENCV, search) or (libraries[-1] if libraries else None)
 
 
 def other_pythons(package: str, root: Path) -> Iterable[str]:
@@ -78,20 +94,30 @@ def _package_folder(module: str, search: Optional[Sequence[str]]) -> Optional[Pa
 def _written_version(folder: Optional[Path]) -> Optional[str]:
     if folder is None:
         return None
-    try:
-        found = _VERSION.search((folder / "__init__.py").read_text("utf-8", errors="replace"))
-    except OSError:
-        return None
+    found = _VERSION.search(_text(folder / "__init__.py"))
     return found.group(1) if found else None
 
 
-def _distribution_version(names: Iterable[str], search: Optional[Sequence[str]] = None) -> Optional[str]:
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def distribution_version(names: Iterable[str], search: Optional[Sequence[str]] = None) -> Optional[str]:
+    """The version in the name of the package's metadata: importlib.metadata would import the mail parser to read it."""
     for name in names:
-        if search is None:
-            try:
-                return metadata.version(name)
-            except metadata.PackageNotFoundError:
-                continue
-        for distribution in metadata.distributions(name=name, path=list(search)):
-            return distribution.version
+        pattern = re.compile(re.sub("[-_.]", "[-_.]", name) + r"-(\d[^-]*)(-py.*)?\.(dist|egg)-info", re.IGNORECASE)
+        for folder in sys.path if search is None else search:
+            found = next(filter(None, map(pattern.fullmatch, _listed(folder))), None)
+            if found is not None:
+                return found.group(1).replace("_", "-")
     return None
+
+
+def _listed(folder: str) -> List[str]:
+    try:
+        return sorted(path.name for path in Path(folder or ".").iterdir())
+    except OSError:  # a zip file, or a folder that is not there
+        return []

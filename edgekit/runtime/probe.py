@@ -1,14 +1,16 @@
-"""What this device is: the facts a build and a result depend on. Quick, and never imports the inference library."""
+"""What this device is: the facts a build and a result depend on.
+
+It is asked before every command, so it imports neither the inference library nor numpy or OpenCV.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 import edgekit
 from edgekit.core.cpuinfo import parse_cpuinfo
@@ -17,8 +19,8 @@ from edgekit.core.progress import OnProgress
 from edgekit.errors import DeviceError
 from edgekit.runtime.back_end import find_back_end
 from edgekit.runtime.limits import memory_mib, usable_cpus
-
-_GSTREAMER = re.compile(r"^\s*GStreamer:\s*(YES|NO)", re.MULTILINE)
+from edgekit.runtime.packages import opencv_version
+from edgekit.runtime.power_mode import power_mode
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ def probe_device(root: Path = Path("/"), disk_of: Optional[Path] = None) -> Devi
     back_end = find_back_end(root)
     cpu = parse_cpuinfo(_read(root / "proc/cpuinfo"))
     total_mib, available_mib = memory_mib(root)
-    opencv, gstreamer = _opencv()
     gpu = back_end.gpu
     return DeviceProfile(
         module=back_end.module(platform.machine()),
@@ -56,29 +57,15 @@ def probe_device(root: Path = Path("/"), disk_of: Optional[Path] = None) -> Devi
         memory_available_mib=available_mib,
         disk_free_mib=_disk_free_mib(disk_of or Path.home()),
         cpu_features=cpu.features,
-        opencv=opencv,
-        gstreamer=gstreamer,
+        opencv=opencv_version(root),
         sm=gpu.sm if gpu else None,
         l4t=back_end.jetson.l4t if back_end.jetson else None,
+        power_mode=power_mode(root) if back_end.jetson else None,
         cpu_name=cpu.name,
         gpu_name=gpu.name if gpu else None,
         cuda_driver=gpu.cuda_driver if gpu else None,
         gpu_memory_mib=gpu.memory_mib if gpu else None,
     )
-
-
-def parse_gstreamer(build_information: str) -> Optional[bool]:
-    """Whether OpenCV was built with GStreamer, from cv2.getBuildInformation(); None if it does not say."""
-    found = _GSTREAMER.search(build_information)
-    return None if found is None else found.group(1) == "YES"
-
-
-def _opencv() -> Tuple[Optional[str], Optional[bool]]:
-    try:
-        import cv2
-    except ImportError:
-        return None, None
-    return cv2.__version__, parse_gstreamer(cv2.getBuildInformation())
 
 
 def _disk_free_mib(folder: Path) -> int:

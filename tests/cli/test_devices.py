@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 from typer.testing import CliRunner
 
@@ -50,10 +51,21 @@ def test_targets_in_words():
 
 def test_probe_shows_what_each_device_really_is(tmp_path):
     """The module and key here are what builds and containers go by; a device out of reach is a line, not the end."""
-    text = "devices:\n  local: {kind: local}\n  nx: {address: 10.0.0.2, source: /v.mp4}\n"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    text = f"devices:\n  local: {{kind: local}}\n  nx: {{address: 127.0.0.1, port: {port}, source: /v.mp4}}\n"
     lines = devices(tmp_path, text, "--probe").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["device", "local", "nx"]
     found = json.loads(devices(tmp_path, text, "--probe", "--json").stdout)
     assert found["local"]["engine_key"] in lines[1]
     assert found["local"]["profile"]["module"] in found["local"]["engine_key"]
-    assert "local device only" in found["nx"]["error"]
+    assert "nx" in found["nx"]["error"] and found["nx"]["hint"]
+
+
+def test_only_the_devices_that_were_named_are_listed(tmp_path):
+    """In a fleet of a hundred the one that matters is asked for."""
+    text = "groups: {yard: [b, c]}\ndevices: {a: {kind: local}, b: {kind: local}, c: {kind: local}}\n"
+    listed = json.loads(devices(tmp_path, text, "--device", "yard", "--json").stdout)["devices"]
+    assert [device["name"] for device in listed] == ["b", "c"]
+    assert devices(tmp_path, text, "--device", "yrd").exit_code == 2

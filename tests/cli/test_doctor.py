@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,31 @@ def test_json_counts_the_findings(folder):
     report = json.loads(doctor(folder, "--json").stdout)
     assert report["error"] == 0
     assert report["ok"] == sum(finding["severity"] == "ok" for finding in report["findings"])
+
+
+def test_an_unreachable_device_is_an_exit_code_of_its_own(folder):
+    """A script that asks whether a fleet is well must not take silence for health, nor for a fault that it can mend."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    text = (
+        f"devices: {{local: {{kind: local, detector: tiny}}, gone: {{address: 127.0.0.1, port: {port}, source: /a}}}}"
+    )
+    (folder / "devices.yaml").write_text(text)
+    result = doctor(folder, "--device", "gone", "--json")
+    assert result.exit_code == 9
+    report = json.loads(result.stdout)
+    assert [finding["subject"] for finding in report["findings"]] == ["gone: unreachable"]
+    assert report["devices"] == {"gone": {"reachable": False, "facts": None}}
+
+
+def test_only_the_device_that_was_named_is_checked(folder):
+    """The project's own faults are not those of the device."""
+    (folder / "detectors/tiny/model.onnx").write_bytes(b"")
+    result = doctor(folder, "--device", "local", "--json")
+    assert result.exit_code == 0, result.output
+    assert all(finding["subject"].startswith("local: ") for finding in json.loads(result.stdout)["findings"])
+    assert doctor(folder, "--device", "lcoal").exit_code == 2
 
 
 def test_a_project_that_was_named_must_exist_but_none_is_needed(tmp_path, monkeypatch):

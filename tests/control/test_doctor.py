@@ -14,7 +14,6 @@ import pytest
 from edgekit.control import doctor
 from edgekit.control.doctor import (
     check_clock,
-    check_device,
     check_disk,
     check_memory,
     check_module,
@@ -22,9 +21,7 @@ from edgekit.control.doctor import (
     examine,
     examine_project,
 )
-from edgekit.control.link import LocalLink
 from edgekit.control.project import Project
-from edgekit.core.checkup import SEVERITIES
 from tests.onnx_models import save_yolov8
 
 
@@ -50,12 +47,10 @@ def test_a_sound_project_has_no_findings(project):
     assert bad(project) == {}
 
 
-def test_the_worst_comes_first(project):
+def test_everything_wrong_has_a_remedy(project):
     (project.devices_path).write_text("devices: {local: {kind: lokal}}\n")
-    findings = examine(project)
-    ranks = [SEVERITIES.index(finding.severity) for finding in findings]
-    assert ranks == sorted(ranks)
-    assert findings[0].severity == "error"
+    findings = list(examine(project))
+    assert "devices.yaml" in {finding.subject for finding in findings if finding.severity == "error"}
     assert all(finding.remedy for finding in findings if finding.severity != "ok")
 
 
@@ -165,17 +160,3 @@ def test_the_packages_looked_for_are_those_that_edgekit_asks_for():
     """A package that edgekit dropped must not be missed by doctor on every new machine."""
     asked = {re.split(r"[<>=; ]", entry)[0] for entry in metadata.requires("edgekit") if "training" not in entry}
     assert {names[0] for names in doctor._MODULES.values()} <= asked
-
-
-def test_each_device_examines_itself_and_is_named(tmp_path):
-    """What the host has installed says nothing about a device."""
-    findings = list(check_device(LocalLink("pc", tmp_path)))
-    assert findings[0].subject == "pc: back end"
-    assert {finding.severity for finding in findings} <= set(SEVERITIES)
-
-
-def test_a_device_that_does_not_answer_is_a_finding(tmp_path):
-    """One broken device must not hide what the doctor knows of the others."""
-    (finding,) = check_device(LocalLink("pc", tmp_path, python="python2.9"))
-    assert (finding.severity, finding.subject) == ("error", "pc")
-    assert "python2.9" in finding.found and "devices.yaml" in finding.remedy

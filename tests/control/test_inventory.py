@@ -11,6 +11,7 @@ from edgekit.control.inventory import LOCAL_SOURCE, Targets, inventory_from_yaml
 from edgekit.control.project import Project, package_data_root
 from edgekit.control.yaml_files import parse_yaml
 from edgekit.core.engine import TensorRTOptions
+from edgekit.core.probation import Probation
 from edgekit.errors import ConfigError, NotFoundError
 
 
@@ -38,7 +39,10 @@ def test_the_commented_jetsons_of_the_shipped_file_are_right():
     jetsons = "\n".join(line.replace("#", " ", 1) for line in text[start:].splitlines() if line.startswith("  #"))
     inventory = read("devices:\n" + jetsons)
     assert [device.name for device in inventory.devices] == ["xavier-nx", "orin-nano", "agx-orin"]
-    assert inventory.device("xavier-nx").targets == Targets(fps=25, watts=15)
+    xavier = inventory.device("xavier-nx")
+    assert xavier.targets == Targets(fps=25, watts=15)
+    assert (xavier.cameras, xavier.source) == (("/data/street.mp4", "/data/yard.mp4"), "/data/street.mp4")
+    assert (xavier.probation, xavier.backend) == (Probation(), "auto")
 
 
 def test_the_commented_keys_of_the_local_device_are_right():
@@ -157,3 +161,47 @@ def test_every_wrong_option_of_tensorrt_is_reported():
 def test_this_machine_may_run_device_code_with_another_python():
     """TensorRT's bindings may belong to a Python older than the one that edgekit runs in."""
     assert read("devices: {a: {kind: local, python: /opt/trt/python}}").device("a").python == "/opt/trt/python"
+
+
+def test_a_new_release_is_watched_by_the_devices_rule_and_its_targets():
+    """A release that is too slow is taken back by what devices.yaml says, and by nothing else."""
+    inventory = read(
+        "defaults: {kind: local, probation: {seconds: 10, frames: 100}}\n"
+        "devices:\n"
+        "  a: {probation: {frames: 5}, targets: {fps: 25, p99_ms: 80, watts: 15}}\n"
+        "  b: {}\n"
+    )
+    a, b = (device.probation_rule() for device in inventory.devices)
+    assert a == Probation(frames=5, seconds=10, deadline_s=120, min_fps=25, max_p99_ms=80)
+    assert (b.frames, b.min_fps, b.max_p99_ms) == (100, None, None)
+
+
+def test_the_first_camera_is_watched_where_no_source_is_named():
+    """A device with one camera needs to name it once."""
+    text = "devices: {a: {address: a, cameras: [/dev/one, /dev/two]}, b: {kind: local, cameras: [/c], source: /s}}"
+    a, b = read(text).devices
+    assert (a.source, b.source) == ("/dev/one", "/s")
+
+
+def test_what_a_probation_or_camera_cannot_be_is_refused():
+    """A deadline of nothing would take every release back."""
+    assert problems_of(
+        "devices: {a: {kind: local, backend: cpu, probation: {frames: 0, deadline_s: 0, second: 3}}, "
+        "b: {kind: local, cameras: ['']}}"
+    ) == (
+        "devices.yaml: a: backend: expected 'auto' or 'onnxruntime', got \"cpu\"",
+        "devices.yaml: a: probation.frames: expected 1 or more, got 0",
+        "devices.yaml: a: probation.deadline_s: expected more than 0, got 0",
+        "devices.yaml: a: probation.second: unknown key; did you mean 'seconds'?",
+        'devices.yaml: b: cameras.0: expected at least 1 characters, got ""',
+    )
+    (problem,) = problems_of("devices: {a: {kind: local, cameras: [/c, /c]}}")
+    assert problem == "devices.yaml: a: cameras: the same one twice: /c, /c"
+
+
+def test_a_typo_among_devices_and_groups_gets_the_nearest_of_both():
+    """Every verb takes either."""
+    inventory = read("groups: {street: [a]}\ndevices: {a: {kind: local}}")
+    with pytest.raises(NotFoundError, match="no device or group named 'stret'") as caught:
+        inventory.select(["a", "stret"])
+    assert "did you mean 'street'?" in caught.value.why

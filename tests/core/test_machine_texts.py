@@ -1,12 +1,13 @@
-"""The texts in which Linux describes a machine: cpuinfo, meminfo, control groups."""
+"""The texts in which Linux describes a machine: cpuinfo, meminfo, swaps, disks, control groups."""
 
 from __future__ import annotations
 
 import pytest
 
-from edgekit.core.cgroup import parse_cpu_limit, parse_memory_limit_mib
+from edgekit.core.cgroup import parse_cpu_limit, parse_file_cache_mib, parse_memory_limit_mib
 from edgekit.core.cpuinfo import CpuInfo, parse_cpuinfo
-from edgekit.core.meminfo import parse_meminfo
+from edgekit.core.disks import Disk, disk_of, parse_df
+from edgekit.core.meminfo import Swap, parse_meminfo, parse_swaps
 from edgekit.errors import DeviceError
 
 # Recorded on an AMD EPYC virtual machine, Linux 6.1; flags shortened.
@@ -83,3 +84,49 @@ def test_memory_limit_of_a_control_group(text: str, expected) -> None:
 def test_cpu_limit_of_a_control_group(text: str, expected) -> None:
     """64 threads on two CPUs' worth of time are slower than two."""
     assert expected == parse_cpu_limit(text)
+
+
+def test_swap_in_memory_is_told_from_swap_on_a_disk() -> None:
+    """zram takes the memory that a build lacks."""
+    text = "Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 634976 1024 5\n/mnt/4GB.swap file 4194300 0 -2\n"
+    assert parse_swaps(text) == (Swap("/dev/zram0", 620, 1), Swap("/mnt/4GB.swap", 4095, 0))
+    assert [swap.compressed for swap in parse_swaps(text)] == [True, False]
+    assert parse_swaps("Filename\tType\tSize\tUsed\tPriority\n") == () == parse_swaps("")
+
+
+# Written from POSIX's form of `df -P -k`; the second line as on a board with an SD card and a disk for /opt.
+DF = """Filesystem     1024-blocks     Used Available Capacity Mounted on
+/dev/mmcblk0p1    29602592 14801296  13274240      53% /
+/dev/nvme0n1p1   245023328  1048576 231455520       1% /opt
+/dev/mmcblk0p1    29602592 14801296  13274240      53% /
+tmpfs                    0        0        -8       0% /run/my disk
+"""
+
+
+def test_room_is_that_of_the_disk_which_holds_the_folder() -> None:
+    """/opt may be a disk of its own; /optional is not in it."""
+    disks = parse_df(DF)
+    assert [disk.mount for disk in disks] == ["/", "/opt", "/run/my disk"]
+    assert disk_of("/opt/edgekit", disks) == Disk("/dev/nvme0n1p1", "/opt", 239280, 226030)
+    assert disk_of("/optional", disks) == disks[0]
+    assert disks[2].free_mib == 0
+
+
+def test_folder_on_no_known_disk_has_no_room_that_is_known() -> None:
+    """0 MiB would be an error about a disk that nobody looked at."""
+    assert disk_of("/opt", ()) is None
+    assert disk_of("/opt", parse_df(DF)[2:]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"anon {300 << 20}\nfile {600 << 20}\ninactive_file {500 << 20}\nactive_file {80 << 20}\n", 580),
+        (f"inactive_file 0\nactive_file 0\ntotal_inactive_file {500 << 20}\ntotal_active_file {80 << 20}\n", 580),
+        ("", 0),
+    ],
+    ids=["version 2", "version 1", "it does not say"],
+)
+def test_files_in_memory_can_be_dropped(text: str, expected: int) -> None:
+    """A container that has read a large file is not out of memory."""
+    assert parse_file_cache_mib(text) == expected

@@ -42,7 +42,7 @@ def make_root(folder: Path, module: str = "", l4t: str = "") -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_stated(monkeypatch) -> None:
-    for name in ("EDGEKIT_L4T", "EDGEKIT_MODULE"):
+    for name in ("EDGEKIT_L4T", "EDGEKIT_MODULE", "EDGEKIT_BACKEND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -133,6 +133,45 @@ def test_jetson_without_tensorrt_is_an_error_even_with_onnxruntime(tmp_path, mac
     with pytest.raises(DeviceError, match="does not see") as told:
         find_back_end(root)
     assert "usr/lib/python3.10/dist-packages/tensorrt" in told.value.why
+
+
+def test_jetson_that_is_asked_to_runs_engines_on_its_processor(tmp_path, machine, monkeypatch) -> None:
+    """A virtual Jetson, or a board kept without TensorRT on purpose; its engines stay apart from those of others."""
+    machine("8.5.2.2", XAVIER, "1.19.2")
+    monkeypatch.setenv("EDGEKIT_BACKEND", "onnxruntime")
+    profile = probe_device(make_root(tmp_path, "xavier-nx", "35.4.1"))
+    assert (profile.engine_key, profile.jetpack) == ("xavier-nx-baseline-ort1.19.2", "5.1.2")
+    assert find_back_end(tmp_path).asked
+    monkeypatch.setenv("EDGEKIT_BACKEND", "cpu")
+    with pytest.raises(DeviceError, match="'cpu'"):
+        find_back_end(tmp_path)
+
+
+@pytest.mark.parametrize("tree", ["sys/firmware/devicetree/base", "proc/device-tree"])
+def test_board_is_read_in_either_place(tmp_path, tree: str) -> None:
+    """/proc/device-tree is a link that sandboxes and virtual devices lack; containers may have nothing else."""
+    root = make_root(tmp_path, l4t="36.4.7")
+    (root / tree).mkdir(parents=True)
+    (root / tree / "compatible").write_text("\0".join(TREES["orin-nano-8gb"]["compatible"]) + "\0")
+    found = find_jetson(root)
+    assert found is not None and found.module == "orin-nano-8gb"
+
+
+def test_power_mode_is_known_by_name(tmp_path, machine) -> None:
+    """The same number is another mode on the next board, and results of two modes do not compare."""
+    machine("8.5.2.2", XAVIER)
+    root = make_root(tmp_path, "xavier-nx", "35.4.1")
+    assert probe_device(root).power_mode is None
+    (root / "usr/sbin").mkdir(parents=True)
+    (root / "usr/sbin/nvpmodel").write_text(
+        "#!/bin/sh\necho 'NVPM WARN: fan mode is not set!'; echo 'NV Power Mode: MAXN'; echo 0\n"
+    )
+    (root / "usr/sbin/nvpmodel").chmod(0o755)
+    assert probe_device(root).power_mode == "MAXN"
+    (root / "var/lib/nvpmodel").mkdir(parents=True)
+    (root / "var/lib/nvpmodel/status").write_text("pmode:0002 fmode:quiet\n")
+    (root / "etc/nvpmodel.conf").write_text("< POWER_MODEL ID=2 NAME=MODE_15W_6CORE >\nCPU_ONLINE CORE_0 1\n")
+    assert probe_device(root).power_mode == "MODE_15W_6CORE"
 
 
 def test_jetson_whose_gpu_does_not_answer_is_an_error(tmp_path, machine) -> None:

@@ -25,7 +25,7 @@ def test_this_machine_has_a_back_end_and_the_answer_travels() -> None:
     answer = run_checkup(CheckupRequest(), lambda *_: None)
     assert answer == from_wire(CheckupAnswer, to_wire(answer), "answer")
     assert answer.findings[0].subject == "back end"
-    assert all(finding.remedy for finding in answer.findings if finding.severity != "ok")
+    assert all(finding.remedy for finding in answer.findings if finding.severity in ("error", "warning"))
 
 
 def test_no_back_end_is_a_finding_and_not_the_end(monkeypatch) -> None:
@@ -46,6 +46,16 @@ def test_tensorrt_that_is_passed_over_is_a_warning_with_the_reason(monkeypatch) 
     monkeypatch.setattr(checkup, "find_back_end", lambda root: passed_over)
     assert findings()["back end"].severity == "warning"
     assert "no driver" in findings()["back end"].found
+
+
+def test_jetson_that_runs_on_its_processor_is_told_so_and_not_called_ill(monkeypatch) -> None:
+    """It was asked to; its OpenCV is a wheel, which has no GStreamer."""
+    jetson = Jetson("xavier-nx", "35.4.1", next(board for board in BOARDS if board.module == "xavier-nx"))
+    asked = BackEnd("onnxruntime", "1.19.2", None, jetson, asked=True)
+    monkeypatch.setattr(checkup, "find_back_end", lambda root: asked)
+    found = findings()
+    assert (found["back end"].severity, "EDGEKIT_BACKEND" in found["back end"].found) == ("info", True)
+    assert {finding.severity for finding in found.values()} == {"info", "ok"}
 
 
 def test_each_part_of_a_tensorrt_device_is_tried_by_itself(monkeypatch) -> None:

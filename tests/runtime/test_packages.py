@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from edgekit.errors import DeviceError
-from edgekit.runtime.packages import find_tensorrt
+from edgekit.runtime.packages import distribution_version, find_tensorrt, opencv_version
 
 # The lines around the version in JetPack's Debian package and in the wheels of 8.5.2; importing it must not happen.
 OWN_VERSION = 'raise ImportError("imported")\nfrom .tensorrt import *\n\n__version__ = "8.5.2.2"\n'
@@ -73,3 +74,32 @@ def test_a_package_without_a_version_is_an_error(tmp_path) -> None:
     make_package(tmp_path, "tensorrt", "\n")
     with pytest.raises(DeviceError, match="does not say which version"):
         find_tensorrt([str(tmp_path)])
+
+
+def test_opencvs_wheel_says_its_version_in_a_file(tmp_path) -> None:
+    """Importing it took two thirds of a probe's time."""
+    make_package(tmp_path, "cv2", 'raise ImportError("imported")\n')
+    (tmp_path / "cv2/version.py").write_text('opencv_version = "4.10.0.84"\ncontrib = False\n')
+    assert opencv_version(tmp_path, [str(tmp_path)]) == "4.10.0.84"
+
+
+def test_jetpacks_opencv_says_it_in_the_names_of_its_libraries(tmp_path) -> None:
+    """Its Debian package has neither a version file nor metadata of pip; other libraries are no sign of a package."""
+    libraries = tmp_path / "usr/lib/aarch64-linux-gnu"
+    libraries.mkdir(parents=True)
+    for name in ("libopencv_core.so.4.5.4", "libopencv_core.so.4.5"):
+        (libraries / name).touch()
+    packages = tmp_path / "usr/lib/python3.8/dist-packages"
+    assert opencv_version(tmp_path, [str(tmp_path)]) is None
+    make_package(packages, "cv2", 'raise ImportError("imported")\n')
+    assert opencv_version(tmp_path, [str(packages)]) == "4.5.4"
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "numpy", "PyYAML"])
+def test_versions_are_those_that_pip_tells(name: str) -> None:
+    """The name of a folder is read instead of the file in it; the two must agree on a real installation."""
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"{name} is not installed")
+    assert distribution_version([name]) == version

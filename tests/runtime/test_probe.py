@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edgekit.core.wire import from_wire, to_wire
@@ -36,33 +37,19 @@ def test_this_machine_gives_a_profile_that_travels() -> None:
     assert 1 <= profile.cpu_count <= (os.cpu_count() or 1)
     assert 0 < profile.memory_available_mib <= profile.memory_total_mib
     assert profile.disk_free_mib > 0
-    assert profile.opencv and isinstance(profile.gstreamer, bool)
+    assert profile.opencv and cv2.__version__ in profile.opencv
 
 
-def test_probe_does_not_import_the_inference_library(tmp_path) -> None:
+def test_probe_imports_no_library(tmp_path) -> None:
     """It is asked before every command; importing would cost more than everything else in it."""
     (tmp_path / "tensorrt").mkdir()
     (tmp_path / "tensorrt/__init__.py").write_text('__version__ = "8.5.2.2"\nraise ImportError("imported")\n')
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
         "from edgekit.runtime.probe import probe_device; probe_device(); "
-        "sys.exit(bool({'onnxruntime', 'onnx', 'tensorrt', 'pycuda'} & set(sys.modules)))"
+        "sys.exit(bool({'onnxruntime', 'onnx', 'tensorrt', 'pycuda', 'numpy', 'cv2'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Video I/O:\n    FFMPEG:    YES\n    GStreamer:                   YES (1.20.3)\n", True),
-        ("  Video I/O:\n    GStreamer:                   NO\n", False),
-        ("  Video I/O:\n    FFMPEG:                      YES\n", None),
-    ],
-    ids=["built in", "left out", "not mentioned"],
-)
-def test_gstreamer_is_read_from_opencvs_build_information(text: str, expected) -> None:
-    """A pip OpenCV over JetPack's loses the cameras, and this is the only sign."""
-    assert expected is probe.parse_gstreamer(text)
 
 
 def test_container_limit_counts_as_the_memory_there_is(tmp_path) -> None:
