@@ -14,7 +14,8 @@
     |- VerifyError               7   the engine's answers differ too much from the model's
     |- DeployError               8   a release could not be activated
     |  `- UnhealthyError         8   it was activated and does not work
-    |- DeviceError               9   a device cannot be reached, or a command on it failed
+    |- DeviceError               9   a command on a device failed, or it refuses us
+    |  `- UnreachableError       9   it cannot be reached, or the link to it broke
     `- TargetMissedError        10   a measured figure is worse than the limit asked for
 
 The number is the exit code of the command line. Ctrl-C exits with 130.
@@ -98,6 +99,10 @@ class UnhealthyError(DeployError):
 
 class DeviceError(EdgekitError):
     exit_code = 9
+
+
+class UnreachableError(DeviceError):
+    """No answer from a device: what it does meanwhile, it does by itself. Never to be taken for a success."""
 
 
 class TargetMissedError(EdgekitError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ DIRECTIONS = """
     core       errors core                                        numpy; no files, clock, environment, logs or processes
     scenes     errors files core scenes                           numpy cv2
     runtime    errors files core scenes runtime                   numpy cv2; onnx and onnxruntime in ort/ alone
-    control    errors files core scenes control                   anything
+    bootstrap  nothing                                            nothing; Python 3.6
+    control    errors files core scenes bootstrap control         anything; fabric and paramiko in ssh*.py alone
     report     errors files core report                           jinja2 PIL
     cli        errors files core scenes control report cli        typer rich click
 """
@@ -31,21 +33,26 @@ MAY_IMPORT: Dict[str, Set[str]] = {
     "core": {"errors", "core"},
     "scenes": {"errors", "files", "core", "scenes"},
     "runtime": {"errors", "files", "core", "scenes", "runtime"},
-    "control": {"errors", "files", "core", "scenes", "control"},
+    "bootstrap": set(),
+    "control": {"errors", "files", "core", "scenes", "bootstrap", "control"},
     "report": {"errors", "files", "core", "report"},
     "cli": {"errors", "files", "core", "scenes", "control", "report", "cli"},
 }
 THIRD_PARTY: Dict[str, Set[str]] = {
     "errors": set(),
     "files": set(),
+    "bootstrap": set(),
     "core": {"numpy"},
     "scenes": {"numpy", "cv2"},
     "runtime": {"numpy", "cv2"},
     "report": {"jinja2", "PIL"},
     "cli": {"typer", "rich", "click"},
 }
-# Each back end is imported in the modules named after it, so that the rest runs on a board that lacks it.
+# Each back end is imported in the modules named after it, so that the rest runs on a board that lacks it. So is SSH:
+# what it takes to trust a host is settled in one place.
 BACK_ENDS = {
+    "fabric": ("control/ssh*.py",),
+    "paramiko": ("control/ssh*.py",),
     "onnxruntime": ("runtime/ort/*.py", "control/reference.py"),
     "onnx": ("runtime/ort/*.py", "control/*.py"),
     "google": ("runtime/ort/*.py", "control/*.py"),  # protobuf, whose errors onnx raises
@@ -66,7 +73,20 @@ IMPURE = {
     "shutil",
     "threading",
 }
-HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "matplotlib", "jinja2", "pydantic", "faster_coco_eval", "PIL", "yaml")
+HEAVY = (
+    "numpy",
+    "cv2",
+    "onnx",
+    "onnxruntime",
+    "matplotlib",
+    "jinja2",
+    "pydantic",
+    "faster_coco_eval",
+    "PIL",
+    "yaml",
+    "fabric",
+    "paramiko",
+)
 
 if sys.version_info < (3, 10):
     pytest.skip("the host reads the code; device Python runs it", allow_module_level=True)
@@ -209,6 +229,40 @@ def _newer_than_38(call: ast.Call) -> Iterator[str]:
         yield "zip(strict=)"
     if name in ("dataclass", "dataclasses.dataclass") and keywords & {"slots", "kw_only"}:
         yield "dataclass(slots= or kw_only=)"
+
+
+BOOTSTRAP_SOURCES = [path for path in SOURCES if layer(path) == "bootstrap"]
+SINCE_3_7 = ("dataclasses", "contextvars", "importlib.metadata", "importlib.resources", "graphlib", "zoneinfo")
+
+
+@pytest.mark.parametrize("path", BOOTSTRAP_SOURCES, ids=lambda path: path.stem)
+def test_bootstrap_scripts_are_python_3_6(path):
+    """JetPack 4 has 3.6: such a board is to be refused with the reason, not with a syntax error."""
+    ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 7))
+    found = [f"{where(path, node)}: {name}" for node, name in imports(path) if name in (*SINCE_3_7, "__future__")]
+    found += [f"{where(path, call)}: {reason}" for call in calls(path) for reason in _newer_than_36(call)]
+    refuse(found, "newer than Python 3.6:")
+    if PYTHON_3_6 is not None:
+        compiled = f"compile(open({str(path)!r}, encoding='utf-8').read(), {path.name!r}, 'exec')"
+        assert subprocess.run([PYTHON_3_6, "-c", compiled], check=False).returncode == 0
+
+
+PYTHON_3_6 = next(
+    (str(path) for path in Path("~/.pyenv/versions").expanduser().glob("3.6.*/bin/python")), shutil.which("python3.6")
+)
+
+
+def _newer_than_36(call: ast.Call) -> Iterator[str]:
+    yield from _newer_than_38(call)
+    name, keywords = called_name(call), {keyword.arg for keyword in call.keywords}
+    if name.startswith("subprocess.") and keywords & {"capture_output", "text"}:
+        yield "subprocess with capture_output= or text="
+    if "missing_ok" in keywords or "dirs_exist_ok" in keywords:
+        yield "missing_ok= or dirs_exist_ok="
+    if name in ("shlex.join", "time.time_ns", "contextlib.nullcontext", "asyncio.run", "math.prod", "math.isqrt"):
+        yield name
+    if name.endswith((".fromisoformat", ".isascii")):
+        yield name
 
 
 def test_nothing_runs_text_as_code_or_through_a_shell():

@@ -29,6 +29,7 @@ CODES = {
     "DeployError": 8,
     "UnhealthyError": 8,
     "DeviceError": 9,
+    "UnreachableError": 9,
     "TargetMissedError": 10,
 }
 

@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgekit.control.link import PACKAGE, Link, LocalLink, run_verb, silent
+from edgekit.control.link import PACKAGE, Link, silent
+from edgekit.control.local_link import LocalLink, run_verb
 from edgekit.core.containers import (
     CODE_FOLDER,
     Image,
@@ -79,7 +80,7 @@ def in_container(link: Link, profile: DeviceProfile, image: str | None = None, r
 
 
 class ContainerLink:
-    """A device that is this machine, with a container for each verb. Files are sent and fetched as without one."""
+    """A device that is this machine, with a container for each verb. Files are moved as without one."""
 
     def __init__(self, link: LocalLink, profile: DeviceProfile, image: Image, readable: Sequence[str] = ()) -> None:
         self.device = link.device
@@ -97,15 +98,21 @@ class ContainerLink:
             self._same_key = True
         return self._run(verb, request, answer, on_progress)
 
-    def send(self, local: Path, remote: str) -> None:
-        self._link.send(local, remote)
-
-    def fetch(self, remote: str, local: Path) -> None:
-        self._link.fetch(remote, local)
+    def deliver(self, files: Mapping[str, Path | bytes], on_progress: OnProgress = silent) -> None:
+        self._link.deliver(files, on_progress)
 
     def place(self, local: Path) -> str:
         self._readable.append(local.resolve())
         return self._link.place(local)
+
+    def fetch(self, remote: str, local: Path) -> None:
+        self._link.fetch(remote, local)
+
+    def work_folder(self) -> AbstractContextManager[str]:
+        return self._link.work_folder()
+
+    def close(self) -> None:
+        self._link.close()
 
     def _run(self, verb: str, request: Any, answer: type[T], on_progress: OnProgress) -> T:
         root, name = Path(self.root), f"edgekit-{uuid.uuid4().hex[:12]}"
@@ -119,7 +126,7 @@ class ContainerLink:
                 answer,
                 on_progress,
                 environment=os.environ,
-                explain=lambda code, last_lines: explain_docker(code, self._image.name, last_lines),
+                explain=lambda code, tail: explain_docker(code, self._image.name, tail),
             )
         except EdgekitError as error:
             error.why = "\n".join(part for part in (error.why, _where(self._image, root)) if part)
@@ -147,8 +154,8 @@ def _command(
 
 
 def _mounts(paths: Sequence[Path], root: Path) -> list[Mount]:
-    """Read-only mounts of what lies outside the device folder, each at its own path."""
-    wanted = {folder for path in paths for folder in (path, *_link_targets(path))}
+    """Read-only mounts of what lies outside the device folder, each at its own path, unless it is gone by now."""
+    wanted = {folder for path in paths if path.exists() for folder in (path, *_link_targets(path))}
     outside = sorted(path for path in wanted if root != path and root not in path.parents)
     covered = {path for path in outside if not wanted.isdisjoint(path.parents)}
     return [Mount(str(path), str(path)) for path in outside if path not in covered]

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.control.containers import ContainerLink, container_plan, in_container
-from edgekit.control.link import LocalLink
+from edgekit.control.local_link import LocalLink
+from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.device import DeviceProfile
-from edgekit.core.requests import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.errors import BuildError, DeployError, DeviceError, UsageError
 
 FAKE_DOCKER = """#!{python}
@@ -95,8 +95,8 @@ def test_a_verb_runs_in_the_container_and_answers_as_outside(link, profile, dock
     """The whole way once: request in, key compared, answer out, paths the device's own."""
     commands = docker()
     inside = in_container(link, profile, "image:1")
-    assert inside.call("state", StateRequest(inside.root), StateAnswer) == StateAnswer((), ())
-    assert inside.call("state", StateRequest(inside.root), StateAnswer) == StateAnswer((), ())
+    assert inside.call("state", StateRequest(inside.root), StateAnswer).services == ()
+    assert inside.call("state", StateRequest(inside.root), StateAnswer).services == ()
     verbs = [command[-2] for command in commands()]
     assert verbs == ["probe", "state", "state"], "the key is compared once"
     names = [values(command, "--name")[0] for command in commands()]

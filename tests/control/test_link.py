@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shlex
@@ -14,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.control.link import LocalLink, _broken_off, _read_events, connect
+from edgekit.control.conversation import broken_off, read_events
+from edgekit.control.inventory import Device
+from edgekit.control.link import link_to
+from edgekit.control.local_link import LocalLink
+from edgekit.control.project import Project
+from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.device import DeviceProfile
-from edgekit.core.requests import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.errors import ConfigError, DeployError, DeviceError, UsageError
 
 
@@ -29,7 +34,8 @@ def test_a_verb_answers_with_its_dataclass(link):
     """The whole protocol once, through a real process."""
     profile = link.call("probe", {}, DeviceProfile)
     assert profile.backend == "onnxruntime" and profile.engine_key.endswith(f"-ort{profile.backend_version}")
-    assert link.call("state", StateRequest(link.root), StateAnswer) == StateAnswer((), ())
+    answer = link.call("state", StateRequest(link.root), StateAnswer)
+    assert (answer.engines, answer.services, answer.damaged) == ((), (), ())
 
 
 def test_an_error_on_the_device_is_the_same_error_here(link):
@@ -50,14 +56,14 @@ def test_progress_passes_and_what_libraries_print_does_not_disturb():
         b'[ WARN:0] global cap.cpp\n{"event": "progress", "what": "calibrating", "done": 3, "total": 9}\n'
         b'"text"\n{"event": "result", "result": 7}\n'
     )
-    assert _read_events(stream, lambda *event: seen.append(event)) == {"event": "result", "result": 7}
+    assert read_events(stream, lambda *event: seen.append(event)) == {"event": "result", "result": 7}
     assert seen == [("calibrating", 3, 9)]
 
 
 @pytest.mark.parametrize("code, expected", [(-9, "ran out of memory"), (137, "ran out of memory"), (3, "last words")])
 def test_a_command_that_breaks_off_is_explained(code, expected):
     """A build killed for memory on an 8 GB board is the commonest failure there is."""
-    error = _broken_off("build", code, ["first", "last words"])
+    error = broken_off("build", code, ["first", "last words"])
     assert isinstance(error, DeviceError)
     assert expected in error.why
 
@@ -78,16 +84,37 @@ def test_a_killed_verb_is_an_error_and_leaves_no_process(link, monkeypatch):
     assert started[0].poll() is not None
 
 
-def test_files_arrive_whole_or_not_at_all(link, tmp_path):
-    source = tmp_path / "model.onnx"
-    source.write_bytes(os.urandom(100_000))
-    target = tmp_path / "device" / "incoming" / "x"
-    link.send(source, str(target))
-    assert target.read_bytes() == source.read_bytes()
-    with pytest.raises(OSError, match="No such file"):
-        link.send(tmp_path / "none", str(target))
-    assert target.read_bytes() == source.read_bytes()
-    assert [path.name for path in target.parent.iterdir()] == ["x"]
+def digests(*contents):
+    return {hashlib.sha256(content).hexdigest(): content for content in contents}
+
+
+def test_delivered_files_lie_in_incoming_under_their_digest(link, tmp_path):
+    """What activate and place look for; a name that promises other content would go into service."""
+    files = digests(os.urandom(300_000), b"")
+    (on_disk,) = digests(b"from a file")
+    (tmp_path / "file").write_bytes(b"from a file")
+    link.deliver({**files, on_disk: tmp_path / "file"})
+    incoming = Path(link.root) / "incoming"
+    assert {path.name: path.read_bytes() for path in incoming.iterdir()} == {**files, on_disk: b"from a file"}
+
+
+def test_a_file_that_changes_while_it_is_sent_is_refused(link):
+    (name,) = digests(b"expected")
+    with pytest.raises(DeviceError, match="changed while it was sent"):
+        link.deliver({name: b"another"})
+    assert list((Path(link.root) / "incoming").iterdir()) == []
+
+
+def test_a_file_or_a_folder_is_fetched_whole(link, tmp_path):
+    with link.work_folder() as folder:
+        (Path(folder) / "out").mkdir()
+        (Path(folder) / "out" / "1.txt").write_text("one")
+        link.fetch(f"{folder}/out", tmp_path / "here")
+        link.fetch(f"{folder}/out/1.txt", tmp_path / "1.txt")
+        with pytest.raises(OSError, match="No such file"):
+            link.fetch(f"{folder}/none", tmp_path / "1.txt")
+    assert (tmp_path / "here" / "1.txt").read_text() == (tmp_path / "1.txt").read_text() == "one"
+    assert not Path(folder).exists()
 
 
 def save_script(path, text):
@@ -105,8 +132,9 @@ def test_device_code_runs_in_the_python_that_the_entry_names(tmp_path):
         f'exec {shlex.quote(sys.executable)} "$@"',
     )
     root = tmp_path / "device"
-    link = connect("pc", "local", root, str(script))
-    assert link.call("state", StateRequest(link.root), StateAnswer) == StateAnswer((), ())
+    link = LocalLink("pc", root, str(script))
+    answer = link.call("state", StateRequest(link.root), StateAnswer)
+    assert (answer.engines, answer.services, answer.damaged) == ((), (), ())
     arguments, path = log.read_text().splitlines()
     assert arguments == "-m edgekit.runtime state -"
     folder = Path(path.split(os.pathsep)[0])
@@ -117,7 +145,7 @@ def test_device_code_runs_in_the_python_that_the_entry_names(tmp_path):
 def test_a_python_that_is_not_there_names_the_line_to_correct(tmp_path):
     """Lost: a bare FileNotFoundError without the device's name."""
     with pytest.raises(DeviceError, match="no program 'python2.9'") as told:
-        connect("pc", "local", tmp_path, "python2.9").call("probe", {}, DeviceProfile)
+        LocalLink("pc", tmp_path, "python2.9").call("probe", {}, DeviceProfile)
     assert told.value.hint == "correct python: of pc in devices.yaml"
 
 
@@ -130,7 +158,7 @@ def test_a_program_that_is_no_python_names_the_line_to_correct(tmp_path, body, s
     if body is None:
         script.chmod(0o644)
     with pytest.raises(DeviceError, match=said) as told:
-        connect("pc", "local", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
+        LocalLink("pc", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
     assert told.value.hint == "correct python: of pc in devices.yaml"
     assert "Python of pc" in told.value.why
 
@@ -139,10 +167,12 @@ def test_a_python_that_breaks_off_shows_its_last_words(tmp_path):
     """Such as one without numpy."""
     script = save_script(tmp_path / "python", 'echo "No module named numpy" >&2; exit 1')
     with pytest.raises(DeviceError, match="code 1") as told:
-        connect("pc", "local", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
+        LocalLink("pc", tmp_path / "device", str(script)).call("probe", {}, DeviceProfile)
     assert "No module named numpy" in told.value.why
 
 
-def test_a_jetson_cannot_be_reached_yet_and_that_is_said():
-    with pytest.raises(UsageError, match="local device only"):
-        connect("xavier-nx", "jetson", Path("/nowhere"))
+def test_a_jetson_is_reached_over_ssh_and_connected_only_when_it_is_asked(tmp_path):
+    """A plan for twenty devices must not wait for the one that is off."""
+    link = link_to(Project(tmp_path), Device("nx", "jetson", "roadscene", "street", "/v.mp4", address="192.0.2.1"))
+    assert (link.device, link.root) == ("nx", "/opt/edgekit")
+    link.close()
