@@ -1,5 +1,7 @@
 """What the host asks of device code, one dataclass a verb: `python -m edgekit.runtime VERB REQUEST.json`.
 
+Here is what concerns models and engines; what concerns releases and services is in core/deployment.py.
+
 The device answers on standard output with one JSON object a line: any number of
 {"event": "progress", "what": str, "done": int, "total": int} and last either {"event": "result", "result": {...}}
 or {"event": "error", "error": {...}} (errors.error_to_dict) with the error's exit code. Logs go to standard error.
@@ -12,10 +14,8 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from edgekit.core.detector import DetectorSpec
-from edgekit.core.engine import EngineLayer, EngineManifest, PreparedModel
-from edgekit.core.release import ReleaseFile, ReleaseManifest
+from edgekit.core.engine import EngineLayer, PreparedModel
 from edgekit.core.results import Conditions, Measurement
-from edgekit.core.service import Health, is_alive
 from edgekit.core.stats import LatencySummary, Rate
 from edgekit.core.tensors import TensorSpec
 
@@ -193,112 +193,3 @@ class BenchRequest:
 class BenchAnswer:
     conditions: Conditions
     measurement: Measurement
-
-
-@dataclass(frozen=True)
-class StateRequest:
-    """What lies on a device: verb `state`. root is the device folder, /opt/edgekit on a Jetson."""
-
-    root: str
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class ServiceState:
-    """One service as the device sees it. release_id is what `current` names; health is None before the first report."""
-
-    service: str
-    release_id: str
-    previous_release_id: str
-    running: bool
-    supervisor_pid: int
-    restarts: int
-    health: Optional[Health] = None
-    release: Optional[ReleaseManifest] = None
-
-    def is_healthy(self, now_unix_s: float) -> bool:
-        """True if it runs and frames advanced lately."""
-        return self.running and self.health is not None and is_alive(self.health, now_unix_s)
-
-
-@dataclass(frozen=True)
-class StateAnswer:
-    engines: Tuple[EngineManifest, ...]
-    services: Tuple[ServiceState, ...]
-    damaged: Tuple[str, ...] = ()  # folders that could not be read, with the reason
-
-
-@dataclass(frozen=True)
-class MissingRequest:
-    """Which objects must still be sent: verb `missing`. Others are in the object store or in an engine folder."""
-
-    root: str
-    files: Tuple[ReleaseFile, ...]
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class MissingAnswer:
-    sha256: Tuple[str, ...]
-    incoming_dir: str  # send each missing file here, named by its SHA-256
-
-
-@dataclass(frozen=True)
-class ActivateRequest:
-    """Assemble a release from objects and make it current: verb `activate`."""
-
-    root: str
-    manifest: ReleaseManifest
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class SwitchRequest:
-    """Make a release that is already on the device current again: verb `switch`."""
-
-    root: str
-    service: str
-    release_id: str
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class ActivateAnswer:
-    release_id: str
-    previous_release_id: str  # "" where there was none
-    changed: bool
-
-
-@dataclass(frozen=True)
-class ServiceRequest:
-    """Start, stop or supervise one service: verbs `start`, `stop`, `supervise`."""
-
-    root: str
-    service: str
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class ServeRequest:
-    """Run a release in the foreground: verb `serve`; what a supervisor or systemd starts."""
-
-    release_dir: str
-    state_dir: str
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class LogsRequest:
-    """A piece of a service's log: verb `logs`. offset -1 asks for the last `lines` lines, else for what follows it."""
-
-    root: str
-    service: str
-    lines: int = 50
-    offset: int = -1
-    schema: int = 1
-
-
-@dataclass(frozen=True)
-class LogsAnswer:
-    text: str
-    next_offset: int

@@ -1,4 +1,7 @@
-"""The device's end of the protocol in core/requests.py: `python -m edgekit.runtime VERB REQUEST.json` ("-": stdin)."""
+"""The device's end of the protocol in core/requests.py: `python -m edgekit.runtime VERB REQUEST.json` ("-": stdin).
+
+Unit files write the few requests that are all text as `VERB KEY=VALUE ...`.
+"""
 
 from __future__ import annotations
 
@@ -10,61 +13,51 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Dict, Sequence
 
-from edgekit.core.checkup import CheckupRequest
-from edgekit.core.engine import BuildRequest
-from edgekit.core.requests import (
-    ActivateRequest,
-    BenchRequest,
-    DetectRequest,
-    GoldenRequest,
-    InspectRequest,
-    LogsRequest,
-    MissingRequest,
-    PredictRequest,
-    PrepareRequest,
-    ServeRequest,
-    ServiceRequest,
-    StateRequest,
-    SwitchRequest,
-)
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import DeviceError, EdgekitError, NotFoundError, UsageError, error_to_dict
 from edgekit.runtime.compute_cache import keep_compute_cache
-from edgekit.runtime.probe import ProbeRequest, probe_device
 
 INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Verb:
-    """A request's type, "module:function" that answers it, and whether the function wants the device's profile."""
+    """Where a request's type and the function that answers it are; imported when asked for, since start-up time counts.
 
-    request: Any
+    Both "module:name" below edgekit. wants_profile: whether the function wants the device's profile.
+    """
+
+    request: str
     function: str
-    wants_profile: bool = True
+    wants_profile: bool = False
 
 
 VERBS: Dict[str, Verb] = {
-    "probe": Verb(ProbeRequest, "edgekit.runtime.probe:run_probe", wants_profile=False),
-    "prepare": Verb(PrepareRequest, "edgekit.runtime.prepare:run_prepare", wants_profile=False),
-    "build": Verb(BuildRequest, "edgekit.runtime.engines:build_engine"),
-    "checkup": Verb(CheckupRequest, "edgekit.runtime.checkup:run_checkup", wants_profile=False),
-    "predict": Verb(PredictRequest, "edgekit.runtime.predict:run_predict"),
-    "golden": Verb(GoldenRequest, "edgekit.runtime.predict:run_golden"),
-    "inspect": Verb(InspectRequest, "edgekit.runtime.inspect:inspect_engine", wants_profile=False),
-    "detect": Verb(DetectRequest, "edgekit.runtime.detect:run_detect"),
-    "bench": Verb(BenchRequest, "edgekit.runtime.bench:run_bench"),
-    "state": Verb(StateRequest, "edgekit.runtime.services:state", wants_profile=False),
-    "missing": Verb(MissingRequest, "edgekit.runtime.activation:find_missing", wants_profile=False),
-    "activate": Verb(ActivateRequest, "edgekit.runtime.activation:activate", wants_profile=False),
-    "switch": Verb(SwitchRequest, "edgekit.runtime.activation:switch", wants_profile=False),
-    "start": Verb(ServiceRequest, "edgekit.runtime.services:start", wants_profile=False),
-    "stop": Verb(ServiceRequest, "edgekit.runtime.services:stop", wants_profile=False),
-    "supervise": Verb(ServiceRequest, "edgekit.runtime.supervisor:supervise", wants_profile=False),
-    "serve": Verb(ServeRequest, "edgekit.runtime.service:serve", wants_profile=False),
-    "logs": Verb(LogsRequest, "edgekit.runtime.logs:logs", wants_profile=False),
+    "probe": Verb("runtime.probe:ProbeRequest", "runtime.probe:run_probe"),
+    "visit": Verb("core.deployment:VisitRequest", "runtime.visit:visit"),
+    "prepare": Verb("core.requests:PrepareRequest", "runtime.prepare:run_prepare"),
+    "build": Verb("core.engine:BuildRequest", "runtime.limited_build:run_build"),
+    "checkup": Verb("core.checkup:CheckupRequest", "runtime.checkup:run_checkup"),
+    "predict": Verb("core.requests:PredictRequest", "runtime.predict:run_predict", wants_profile=True),
+    "golden": Verb("core.requests:GoldenRequest", "runtime.predict:run_golden", wants_profile=True),
+    "inspect": Verb("core.requests:InspectRequest", "runtime.inspect:inspect_engine"),
+    "detect": Verb("core.requests:DetectRequest", "runtime.detect:run_detect", wants_profile=True),
+    "bench": Verb("core.requests:BenchRequest", "runtime.bench:run_bench", wants_profile=True),
+    "state": Verb("core.deployment:StateRequest", "runtime.services:state"),
+    "missing": Verb("core.deployment:MissingRequest", "runtime.objects:find_missing"),
+    "place": Verb("core.deployment:PlaceRequest", "runtime.objects:place"),
+    "activate": Verb("core.deployment:ActivateRequest", "runtime.activation:activate", wants_profile=True),
+    "settle": Verb("core.deployment:ServiceRequest", "runtime.settle:settle"),
+    "rollback": Verb("core.deployment:RollbackRequest", "runtime.activation:rollback"),
+    "reconcile": Verb("core.deployment:ServiceRequest", "runtime.reconcile:reconcile"),
+    "start": Verb("core.deployment:ServiceRequest", "runtime.services:start"),
+    "stop": Verb("core.deployment:ServiceRequest", "runtime.services:stop"),
+    "logs": Verb("core.deployment:LogsRequest", "runtime.logs:logs"),
+    "gc": Verb("core.deployment:GcRequest", "runtime.gc:collect_garbage"),
+    "supervise": Verb("core.deployment:ServiceRequest", "runtime.supervisor:supervise"),
+    "serve": Verb("core.deployment:ServeRequest", "runtime.service:serve"),
 }
 
 
@@ -91,20 +84,33 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _answer(arguments: Sequence[str]) -> Any:
-    if not 1 <= len(arguments) <= 2 or arguments[0] not in VERBS:
+    if not arguments or arguments[0] not in VERBS:
         raise UsageError(
-            f"unknown request: {' '.join(arguments) or 'nothing'}", hint=f"VERB REQUEST.json; verbs: {', '.join(VERBS)}"
+            f"unknown request: {' '.join(arguments) or 'nothing'}",
+            hint=f"VERB REQUEST.json, or VERB KEY=VALUE ...; verbs: {', '.join(VERBS)}",
         )
     verb = VERBS[arguments[0]]
-    request = from_wire(verb.request, _read_request(arguments[1]) if len(arguments) == 2 else {}, "request")
+    request = from_wire(resolve(verb.request), _read_request(arguments[1:]), "request")
     keep_compute_cache(request)
-    function = _resolve(verb.function)
+    function = resolve(verb.function)
     if not verb.wants_profile:
         return function(request, _progress)
-    return function(request, probe_device(), _progress)
+    return function(request, resolve("runtime.probe:probe_device")(), _progress)
 
 
-def _read_request(source: str) -> Any:
+def resolve(name: str) -> Any:
+    """What "module:name" means below edgekit."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(f"edgekit.{module}"), attribute)
+
+
+def _read_request(arguments: Sequence[str]) -> Any:
+    """A file's JSON, standard input's for "-", or KEY=VALUE words, which unit files are written with."""
+    if not arguments or "=" in arguments[0]:
+        return _words(arguments)
+    if len(arguments) > 1:
+        raise UsageError(f"one request at a time, got {' '.join(arguments)}")
+    source = arguments[0]
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -115,9 +121,11 @@ def _read_request(source: str) -> Any:
         raise UsageError(f"{source} is not JSON", why=str(error)) from None
 
 
-def _resolve(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+def _words(arguments: Sequence[str]) -> Dict[str, str]:
+    pairs = [word.partition("=") for word in arguments]
+    if not all(equals for _, equals, _ in pairs):
+        raise UsageError(f"expected KEY=VALUE words, got {' '.join(arguments)}")
+    return {key: value for key, _, value in pairs}
 
 
 def _progress(what: str, done: int, total: int) -> None:
@@ -125,11 +133,24 @@ def _progress(what: str, done: int, total: int) -> None:
 
 
 def _emit(event: Dict[str, Any]) -> None:
+    if _is_logged():
+        return
     sys.stdout.write(json.dumps(event, ensure_ascii=True, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
+def _is_logged() -> bool:
+    """True if standard output is systemd's journal, which people read. Source: systemd.exec(5), JOURNAL_STREAM."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    if not inode:
+        return False
+    status = os.fstat(sys.stdout.fileno())
+    return (str(status.st_dev), str(status.st_ino)) == (device, inode)
+
+
 def _fail(error: EdgekitError) -> int:
+    if _is_logged():
+        sys.stderr.write(f"{error}\n")
     _emit({"event": "error", "error": error_to_dict(error)})
     return error.exit_code
 

@@ -1,137 +1,189 @@
-"""Putting a release in place: objects are checked, the folder is assembled aside, one rename makes it current.
+"""Putting a release into service: admitted, assembled, written down, made current, and left to its probation.
 
-At every moment `current/<service>` names a whole release, the old or the new.
+At every moment `current/<service>` names a whole release, the old or the new. Verbs `activate` and `rollback` return as
+soon as the service was restarted; runtime/reconcile.py, in another process, commits the release or goes back.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-from contextlib import contextmanager
+import time
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import List
 
+import edgekit
+from edgekit.core.activation import Journal, Wanted, begin, on_probation
+from edgekit.core.deployment import ActivateAnswer, ActivateRequest, RollbackRequest, ServiceRequest
+from edgekit.core.device import DeviceProfile
+from edgekit.core.engine_key import key_differences
 from edgekit.core.progress import OnProgress
-from edgekit.core.release import RELEASE_NAME, ReleaseFile, ReleaseManifest
-from edgekit.core.requests import ActivateAnswer, ActivateRequest, MissingAnswer, MissingRequest, SwitchRequest
-from edgekit.core.wire import to_wire
-from edgekit.errors import DeployError
-from edgekit.files import fsync_folder, sha256_file, write_json
+from edgekit.core.release import ReleaseManifest
+from edgekit.errors import DeployError, EngineMismatchError
+from edgekit.runtime.assembly import assemble
+from edgekit.runtime.journal import LockHeldError, journal_lock, read_journal, reconciled_by, write_journal
+from edgekit.runtime.locks import device_lock
+from edgekit.runtime.objects import count_new
+from edgekit.runtime.runner import Runner, runner_for
+from edgekit.runtime.settle import settle
+from edgekit.runtime.space import check_room, disk_trouble, sweep_parts
 from edgekit.runtime.store import Store
 
-JOURNAL_NAME = "journal.json"
+THIS_CODE = Path(edgekit.__file__).resolve().parents[1]
+_LOCK_WAIT_S = 10.0  # a reconciler that finds nothing to do is gone by then
 
 
-def find_missing(request: MissingRequest, on_progress: OnProgress) -> MissingAnswer:
-    """Which of the files the host must send."""
-    store = Store(request.root)
-    store.incoming.mkdir(parents=True, exist_ok=True)
-    here = _engine_sizes(store)
-    missing = {file.sha256 for file in request.files if not store.has_object(file) and not _among(here, file)}
-    return MissingAnswer(tuple(sorted(missing)), str(store.incoming))
-
-
-def activate(request: ActivateRequest, on_progress: OnProgress) -> ActivateAnswer:
-    """Assemble the release and make it current. Raises DeployError; the old release stays current then."""
+def activate(request: ActivateRequest, profile: DeviceProfile, on_progress: OnProgress) -> ActivateAnswer:
+    """Put a release on probation. Raises DeployError or EngineMismatchError; what ran before runs on then."""
     store, manifest = Store(request.root), request.manifest
-    with _locked(store):
-        _collect_objects(store, manifest)
-        _assemble(store, manifest)
-        _sweep_incoming(store)
-        return _make_current(store, manifest.service, manifest.release_id)
+    service, release_id = manifest.service, manifest.release_id
+    with device_lock(store, f"{request.by or 'someone'}, activating {service}"), disk_trouble(store):
+        store.make()
+        check_class(manifest, profile)
+        journal = _prepared_journal(store, service, release_id, on_progress)
+        if not journal.settled and reconciled_by(store, service):
+            return ActivateAnswer(journal, changed=True)
+        check_admitted(journal, manifest, retry=request.retry)
+        on_progress("check and assemble the release", 0, 0)
+        if count_new(store, manifest.files):
+            check_room(store.root, 0)
+        sweep_parts(store)
+        mended = assemble(store, manifest)
+        store.adopt_code(THIS_CODE)
+        runner = runner_for(store)
+        if journal.settled and journal.committed == release_id == store.current_release_id(service):
+            return _keep(runner, journal, mended=mended)
+        return _try(store, runner, service, Wanted(release_id, manifest.counter, request.probation, request.by))
 
 
-def switch(request: SwitchRequest, on_progress: OnProgress) -> ActivateAnswer:
-    """Make an older release current again."""
-    store = Store(request.root)
-    with _locked(store):
-        if store.read_release(request.release_id) is None:
-            raise DeployError(f"release {request.release_id} is not on the device", hint="edgekit deploy")
-        return _make_current(store, request.service, request.release_id)
-
-
-@contextmanager
-def _locked(store: Store) -> Iterator[None]:
-    store.root.mkdir(parents=True, exist_ok=True)
-    with (store.root / "deploy.lock").open("a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            stream.seek(0)
+def rollback(request: RollbackRequest, on_progress: OnProgress) -> ActivateAnswer:
+    """Put a release that was good on probation again. Raises DeployError where there is none."""
+    store, service = Store(request.root), request.service
+    with device_lock(store, f"{request.by or 'someone'}, rolling back {service}"), disk_trouble(store):
+        # One that was interrupted is gone on with; to go back from what it reached would undo it.
+        wanted = request.release_id or _interrupted_rollback(read_journal(store, service))
+        journal = _prepared_journal(store, service, wanted, on_progress)
+        release_id = wanted or _release_before(store, journal)
+        manifest = store.read_release(release_id)
+        if manifest is None or manifest.service != service or release_id not in journal.good:
+            there = ", ".join(item.release_id for item in _there(store, journal))
             raise DeployError(
-                f"another deployment to this device is under way (process {stream.read().strip() or 'unknown'})",
-                hint="wait for it to end, then run the same command again",
-            ) from None
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
-        yield
+                f"release {release_id} of {service} was never in service here, or is deleted",
+                why=f"these can be gone back to: {there or 'none'}",
+                hint="edgekit status, or edgekit deploy",
+            )
+        mended = assemble(store, manifest)
+        runner = runner_for(store)
+        if journal.settled and journal.committed == release_id == store.current_release_id(service):
+            return _keep(runner, journal, mended=mended)
+        return _try(store, runner, service, Wanted(release_id, 0, request.probation, request.by))
 
 
-def _engine_sizes(store: Store) -> Dict[int, List[Path]]:
-    by_size: Dict[int, List[Path]] = {}
-    for path in store.engine_files():
-        by_size.setdefault(path.stat().st_size, []).append(path)
-    return by_size
+def check_class(manifest: ReleaseManifest, profile: DeviceProfile) -> None:
+    """Raise EngineMismatchError unless the release was made for what this device is now. Nothing of it is opened."""
+    wanted = dict(manifest.device_class)
+    engine_key = wanted.pop("engine_key", "")
+    here = {
+        "module": profile.module,
+        "backend": profile.backend,
+        "version": profile.backend_version,
+        "l4t": profile.l4t or "",
+        "sm": "" if profile.sm is None else str(profile.sm),
+    }
+    differences = [
+        f"{name}: {value or 'none'}, here {here[name] or 'none'}"
+        for name, value in wanted.items()
+        if name in here and value != here[name]
+    ]
+    if engine_key != profile.engine_key or differences:
+        raise EngineMismatchError(
+            f"this release was made for {engine_key or 'no device'}, this device is {profile.engine_key}",
+            why="\n".join(key_differences(engine_key, profile.engine_key) or differences),
+            hint="edgekit deploy makes one for this device",
+        )
 
 
-def _among(by_size: Dict[int, List[Path]], file: ReleaseFile) -> bool:
-    return any(sha256_file(path) == file.sha256 for path in by_size.get(file.size, []))
+def check_admitted(journal: Journal, manifest: ReleaseManifest, *, retry: bool) -> None:
+    """Raise DeployError for a release that is older than the newest committed one, or that failed here."""
+    release_id = manifest.release_id
+    failure = journal.failure_of(release_id)
+    if failure is not None and not retry:
+        raise DeployError(
+            f"release {release_id} of {manifest.service} failed on this device before",
+            why=failure.reason,
+            hint="change what made it fail, or try it again with edgekit deploy --retry",
+        )
+    if manifest.counter <= journal.floor and release_id not in (journal.committed, journal.target):
+        raise DeployError(
+            f"release {release_id} has counter {manifest.counter}, and this device is at {journal.floor}",
+            why="an older release does not replace a newer one by itself",
+            hint="edgekit rollback goes back on purpose",
+        )
 
 
-def _collect_objects(store: Store, manifest: ReleaseManifest) -> None:
-    engines = _engine_sizes(store)
-    for file in manifest.files:
-        if store.has_object(file):
-            continue
-        candidates = [store.incoming / file.sha256, *engines.get(file.size, [])]
-        source = next((path for path in candidates if path.is_file() and sha256_file(path) == file.sha256), None)
-        if source is None:
-            raise DeployError(f"{file.path} was not sent to the device", hint="run the same command again")
-        store.admit(source, file)
+def _prepared_journal(store: Store, service: str, release_id: str, on_progress: OnProgress) -> Journal:
+    """The journal, settled or about this very release. Raises DeployError while another is on probation."""
+    journal = read_journal(store, service)
+    is_this = journal.target == release_id and journal.phase != "reverting"
+    if journal.settled or is_this:
+        return journal
+    if reconciled_by(store, service):
+        raise DeployError(
+            f"release {journal.target} of {service} is on probation, deployed by {journal.by or 'someone'}",
+            hint="wait until it has settled (edgekit status shows it), then run the same command again",
+        )
+    # Whoever began it was interrupted. It gets its probation now.
+    return settle(ServiceRequest(str(store.root), service), on_progress)
 
 
-def _assemble(store: Store, manifest: ReleaseManifest) -> None:
-    target = store.releases / manifest.release_id
-    if store.read_release(manifest.release_id) is not None and _is_whole(target, manifest):
-        return
-    part = store.releases / f".{manifest.release_id}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    for file in manifest.files:
-        place = part / file.path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.link(store.objects / file.sha256, place)
-        place.chmod(file.mode)
-    write_json(part / RELEASE_NAME, to_wire(manifest))
-    for folder in [part, *(path for path in part.rglob("*") if path.is_dir())]:
-        fsync_folder(folder)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(part, target)
-    fsync_folder(store.releases)
+def _keep(runner: Runner, journal: Journal, *, mended: bool) -> ActivateAnswer:
+    """The release is in service already. What was mended in it takes effect, and it runs."""
+    if mended:
+        runner.restart(journal.service)
+    elif not runner.status(journal.service).running:
+        runner.start(journal.service)
+    return ActivateAnswer(journal, changed=mended)
 
 
-def _is_whole(folder: Path, manifest: ReleaseManifest) -> bool:
-    """True if every file is there with the promised content; a release someone edited is assembled anew."""
-    return all(
-        (folder / file.path).is_file() and sha256_file(folder / file.path) == file.sha256 for file in manifest.files
-    )
+def _try(store: Store, runner: Runner, service: str, wanted: Wanted) -> ActivateAnswer:
+    """Write down, make current, write down, restart."""
+    release_id, by = wanted.release_id, wanted.by or "someone"
+    try:
+        with journal_lock(store, service, f"{by}, deploying {release_id}", _LOCK_WAIT_S):
+            journal = read_journal(store, service)
+            if journal.settled:
+                journal = write_journal(store, begin(journal, wanted, time.time()))
+            store.place_current(service, release_id)
+            journal = write_journal(store, on_probation(journal, time.time()))
+    except LockHeldError as error:
+        journal = read_journal(store, service)
+        if journal.target == release_id:
+            return ActivateAnswer(journal, changed=True)
+        raise DeployError(
+            f"{service} is being worked on by {error.holder}", hint="wait a moment, then run the same command again"
+        ) from None
+    runner.restart(service)
+    runner.watch(service)
+    return ActivateAnswer(journal, changed=True)
 
 
-def _make_current(store: Store, service: str, release_id: str) -> ActivateAnswer:
-    previous = store.current_release_id(service)
-    if previous == release_id:
-        return ActivateAnswer(release_id, previous, changed=False)
-    write_json(store.state_dir(service) / JOURNAL_NAME, {"from": previous, "to": release_id})
-    store.current.mkdir(parents=True, exist_ok=True)
-    link = store.current / f".{service}.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(Path("..", "releases", release_id))
-    os.replace(link, store.current / service)
-    fsync_folder(store.current)
-    return ActivateAnswer(release_id, previous, changed=True)
+def _interrupted_rollback(journal: Journal) -> str:
+    return journal.target if journal.phase in ("intended", "probation") and journal.target in journal.good else ""
 
 
-def _sweep_incoming(store: Store) -> None:
-    for path in store.incoming.glob("*"):
-        path.unlink(missing_ok=True)
+def _release_before(store: Store, journal: Journal) -> str:
+    """The newest good release that is older than the committed one: going back twice does not go forth again."""
+    counters = {release.release_id: release.counter for release in _there(store, journal)}
+    now = counters.get(journal.committed, journal.floor)
+    older = [release_id for release_id, counter in counters.items() if counter < now]
+    if not older:
+        raise DeployError(
+            f"there is no older release of {journal.service} on this device",
+            why=f"{journal.committed or 'nothing'} is in service",
+            hint="edgekit status, or edgekit deploy",
+        )
+    return max(older, key=lambda release_id: counters[release_id])
+
+
+def _there(store: Store, journal: Journal) -> List[ReleaseManifest]:
+    """The good releases whose folders are here, newest first."""
+    found = (store.read_release(release_id) for release_id in journal.good)
+    return [release for release in found if release is not None]

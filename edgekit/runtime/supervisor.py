@@ -6,7 +6,6 @@ even after a crash or a reused process number.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -14,23 +13,27 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from logging import Formatter, LogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO, Dict
+from typing import IO, Deque, Dict
 
+from edgekit.core.deployment import ServeRequest, ServiceRequest
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import ServeRequest, ServiceRequest
 from edgekit.core.service import HEALTH_NAME
 from edgekit.core.wire import to_wire
 from edgekit.errors import DeployError
 from edgekit.files import write_json
+from edgekit.runtime.locks import LockHeldError, held
 from edgekit.runtime.store import Store
 
 LOCK_NAME = "lock"
 LOG_NAME = "log.txt"
+RECONCILE_LOG_NAME = "reconcile.txt"
 SUPERVISOR_NAME = "supervisor.json"
+STOPPED_NAME = "stopped"  # there while a person wants the service down
 STOP_GRACE_S = 8.0
 
 _CODE_FOLDER = "code"
@@ -39,6 +42,28 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _HUNG_AFTER_S = 15.0
 _STARTING_S = 60.0
 _LOCK_WITHIN_S = 2.0
+# As in the systemd unit: a service that was started this often within this time stays down.
+_START_LIMIT, _START_LIMIT_S = 5, 120.0
+
+
+def spawn(verb: str, request: ServiceRequest, log: Path = Path(os.devnull)) -> None:
+    """Start a verb in a session of its own. It outlives this process, which does not wait for it."""
+    command = [sys.executable, "-s", "-m", "edgekit.runtime", verb, "-"]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stream, start_new_session=True
+        )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(to_wire(request)).encode())
+        process.stdin.close()
+    process.returncode = 0
+
+
+def watch(store: Store, service: str) -> None:
+    """Start a reconciler for the service. One that is there already sends it away."""
+    log = store.state_dir(service) / RECONCILE_LOG_NAME
+    spawn("reconcile", ServiceRequest(str(store.root), service), log)
 
 
 def supervise(request: ServiceRequest, on_progress: OnProgress) -> Dict[str, int]:
@@ -46,12 +71,15 @@ def supervise(request: ServiceRequest, on_progress: OnProgress) -> Dict[str, int
     store = Store(request.root)
     folder = store.state_dir(request.service)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_NAME).open("a+") as lock:
-        _take(lock, request.service)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        return {"restarts": _Supervisor(store, request.service).run()}
+    try:
+        with held(folder / LOCK_NAME, "supervisor", _LOCK_WITHIN_S):
+            keeper = _Supervisor(store, request.service)
+            restarts = keeper.run()
+    except LockHeldError as error:
+        raise DeployError(f"{request.service} has a supervisor already: {error.holder}") from None
+    if keeper.failed:
+        watch(store, request.service)  # it decides whether the release before takes over
+    return {"restarts": restarts}
 
 
 class _Supervisor:
@@ -63,6 +91,8 @@ class _Supervisor:
         self._log = _open_log(self._folder / LOG_NAME)
         self._stopping = threading.Event()
         self._restarts = 0
+        self._starts_s: Deque[float] = deque(maxlen=_START_LIMIT)
+        self.failed = False
 
     def run(self) -> int:
         """Stay until told to stop or until the source has ended; the number of restarts."""
@@ -79,18 +109,30 @@ class _Supervisor:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             started_s = time.monotonic()
+            self._starts_s.append(started_s)
             self._note()
             code = self._run_once()
             if self._stopping.is_set():
                 return
             if code == 0:
                 self._say("the source ended, and so does the service")
+                self._note(ended="source")
+                return
+            if self._failed_too_often():
                 return
             pause_s = _FIRST_PAUSE_S if time.monotonic() - started_s > _LONGEST_PAUSE_S else pause_s
             self._say(f"the service ended with code {code}; starting it again in {pause_s:.0f} s")
             self._stopping.wait(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             self._restarts += 1
+
+    def _failed_too_often(self) -> bool:
+        oldest_s = self._starts_s[0] if len(self._starts_s) == _START_LIMIT else float("-inf")
+        self.failed = time.monotonic() - oldest_s < _START_LIMIT_S
+        if self.failed:
+            self._say(f"started {_START_LIMIT} times within {_START_LIMIT_S:.0f} s: it stays down")
+            self._note(ended="failed")
+        return self.failed
 
     def _run_once(self) -> int:
         release = (self._store.current / self._service).resolve()
@@ -138,21 +180,9 @@ class _Supervisor:
     def _say(self, text: str) -> None:
         self._log.emit(LogRecord("edgekit", 20, "", 0, text, None, None))
 
-    def _note(self) -> None:
-        write_json(self._folder / SUPERVISOR_NAME, {"pid": os.getpid(), "restarts": self._restarts})
-
-
-def _take(lock: IO[str], service: str) -> None:
-    """Lock for life. Tried for a moment: whoever asks for the lock's holder borrows it for an instant."""
-    deadline_s = time.monotonic() + _LOCK_WITHIN_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError:
-            if time.monotonic() > deadline_s:
-                raise DeployError(f"{service} has a supervisor already") from None
-            time.sleep(0.02)
+    def _note(self, ended: str = "") -> None:
+        """For runtime/supervisor_runner.py. ended: "source" or "failed", "" while it is kept running."""
+        write_json(self._folder / SUPERVISOR_NAME, {"restarts": self._restarts, "ended": ended})
 
 
 def _end(process: subprocess.Popen) -> None:  # type: ignore[type-arg]

@@ -1,168 +1,317 @@
-"""Releases on a device: assembled aside, checked, made current by one rename."""
+"""Releases on a device: admitted, assembled aside, made current by one rename, committed or taken back."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
-import signal
-import subprocess
-import sys
+import shutil
 import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from edgekit.core.release import RELEASE_NAME, ReleaseFile, ReleaseManifest
-from edgekit.core.requests import ActivateRequest, MissingRequest, SwitchRequest
-from edgekit.errors import DeployError
-from edgekit.runtime.activation import activate, find_missing, switch
+from edgekit.core.activation import Probation
+from edgekit.core.deployment import ActivateRequest, RollbackRequest, ServiceRequest, StateRequest
+from edgekit.core.release import RELEASE_NAME
+from edgekit.core.wire import canonical_json
+from edgekit.errors import DeployError, EngineMismatchError
+from edgekit.runtime import space
+from edgekit.runtime.activation import activate, check_class, rollback
+from edgekit.runtime.journal import read_journal
+from edgekit.runtime.services import start, state, stop
+from edgekit.runtime.settle import settle
 from edgekit.runtime.store import Store
+from tests.tiny_releases import (
+    QUICK,
+    SERVICE,
+    content_of,
+    deliver,
+    manifest_of,
+    profile_of,
+    put,
+    quiet,
+    settled,
+)
 
-SERVICE = "street"
-
-
-def manifest_of(content, counter=1):
-    files = [ReleaseFile(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in sorted(content.items())]
-    return ReleaseManifest("edgekit", SERVICE, {"engine_key": "k"}, counter, "roadscene", "e", tuple(files))
-
-
-def send(root, content):
-    incoming = Path(root) / "incoming"
-    incoming.mkdir(parents=True, exist_ok=True)
-    for data in content.values():
-        (incoming / hashlib.sha256(data).hexdigest()).write_bytes(data)
-
-
-def quiet(what, done, total):
-    pass
+OLD, NEW = content_of(note="old"), content_of(note="new")
+OLD_ID, NEW_ID = manifest_of(OLD).release_id, manifest_of(NEW).release_id
+MAIN = "code/edgekit/runtime/__main__.py"
 
 
-def put(root, content):
-    manifest = manifest_of(content)
-    send(root, content)
-    return activate(ActivateRequest(str(root), manifest), quiet)
+@pytest.fixture
+def device(tmp_path):
+    """A device folder whose service is stopped at the end."""
+    yield tmp_path
+    stop(ServiceRequest(str(tmp_path), SERVICE), quiet)
 
 
-OLD = {"code/a.py": b"old", "settings.json": b"{}"}
-NEW = {"code/a.py": b"new", "settings.json": b"{}"}
+def committed(root, content, counter=1, **changes):
+    put(root, content, counter, **changes)
+    journal = settled(root)
+    assert journal.committed == manifest_of(content).release_id, journal.bad
+    return journal
 
 
-def test_a_release_becomes_current_with_all_its_files(tmp_path):
+def service(root):
+    (one,) = state(StateRequest(str(root)), quiet).services
+    return one
+
+
+def wait_for(condition, limit_s=10.0):
+    deadline_s = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_release_is_put_into_service_and_committed(device):
     """Lost: the deployment itself."""
-    answer = put(tmp_path, OLD)
-    current = tmp_path / "current" / SERVICE
-    assert answer.changed and answer.previous_release_id == ""
+    answer = put(device, OLD, 7, by="ana@desk")
+    assert (answer.changed, answer.journal.phase, answer.journal.by) == (True, "probation", "ana@desk")
+    journal = settled(device)
+    assert (journal.good, journal.floor) == ((OLD_ID,), 7)
+    current = device / "current" / SERVICE
     assert {path: (current / path).read_bytes() for path in OLD} == OLD
-    assert (current / RELEASE_NAME).is_file()
-    assert not list((tmp_path / "incoming").iterdir())
+    assert (current / RELEASE_NAME).read_bytes() == canonical_json(manifest_of(OLD, 7))
+    now = service(device)
+    assert now.is_healthy and now.release_id == OLD_ID
 
 
-def test_the_same_release_again_changes_nothing(tmp_path):
-    """Lost: a no-change deploy that leaves the service alone."""
-    first = put(tmp_path, OLD)
-    again = put(tmp_path, OLD)
-    assert (again.release_id, again.changed) == (first.release_id, False)
+def test_the_same_release_again_changes_nothing(device):
+    """Lost: a no-change deploy that leaves the camera alone."""
+    committed(device, OLD)
+    before = service(device)
+    answer = put(device, OLD, 2)
+    assert not answer.changed and service(device).pid == before.pid
 
 
-def test_only_changed_objects_must_be_sent(tmp_path):
-    """Lost: bandwidth on a cellular link."""
-    put(tmp_path, OLD)
-    answer = find_missing(MissingRequest(str(tmp_path), manifest_of(NEW).files), quiet)
-    assert answer.sha256 == (hashlib.sha256(b"new").hexdigest(),)
+def test_the_release_before_gives_way_and_can_be_gone_back_to(device):
+    """Lost: the way back when the new release is sick in a way that nobody measures."""
+    committed(device, OLD, 1)
+    committed(device, NEW, 2)
+    answer = rollback(RollbackRequest(str(device), SERVICE, probation=QUICK, by="ana@desk"), quiet)
+    assert answer.changed
+    journal = settled(device)
+    assert (journal.good, journal.floor) == ((OLD_ID, NEW_ID), 2)
+    assert service(device).health.release == OLD_ID
 
 
-def test_an_engine_that_is_on_the_device_does_not_travel(tmp_path):
-    """Engines are built on the device; sending them back would double the time."""
-    engine = tmp_path / "engines" / "e1" / "engine.onnx"
-    engine.parent.mkdir(parents=True)
-    engine.write_bytes(b"plan")
-    content = {**OLD, "engine/engine.onnx": b"plan"}
-    missing = find_missing(MissingRequest(str(tmp_path), manifest_of(content).files), quiet)
-    assert hashlib.sha256(b"plan").hexdigest() not in missing.sha256
-    send(tmp_path, OLD)
-    activate(ActivateRequest(str(tmp_path), manifest_of(content)), quiet)
-    assert (tmp_path / "current" / SERVICE / "engine" / "engine.onnx").read_bytes() == b"plan"
+def test_going_back_twice_does_not_go_forth_again(device):
+    """Run again over a group of devices, it must leave those alone that are back already."""
+    committed(device, OLD, 1)
+    committed(device, NEW, 2)
+    rollback(RollbackRequest(str(device), SERVICE, probation=QUICK), quiet)
+    settled(device)
+    with pytest.raises(DeployError, match="no older release"):
+        rollback(RollbackRequest(str(device), SERVICE, probation=QUICK), quiet)
+    rollback(RollbackRequest(str(device), SERVICE, NEW_ID, probation=QUICK), quiet)
+    assert settled(device).committed == NEW_ID
+
+
+def test_a_release_that_never_was_in_service_cannot_be_gone_back_to(device):
+    """Lost: `current` naming what nobody tried."""
+    committed(device, OLD)
+    with pytest.raises(DeployError, match="never in service") as refusal:
+        rollback(RollbackRequest(str(device), SERVICE, "f" * 16), quiet)
+    assert OLD_ID in refusal.value.why
+
+
+@pytest.mark.parametrize("mode", ["sees nothing", "hangs", "crashes at start", "crashes soon", "is slow"])
+def test_a_release_that_does_not_work_is_taken_back_by_the_device_itself(device, mode):
+    """Lost: the camera, until somebody drives there."""
+    committed(device, OLD)
+    rule = Probation(frames=5, seconds=1.5, deadline_s=2.0, min_fps=5.0)
+    answer = put(device, content_of(mode), 2, probation=rule)
+    started_s = time.monotonic()
+    journal = settled(device)
+    assert time.monotonic() - started_s < 15
+    assert (journal.committed, journal.floor) == (OLD_ID, 1)
+    assert journal.failure_of(answer.journal.target).reason
+    wait_for(lambda: service(device).is_healthy)
+    assert service(device).health.release == OLD_ID
+    with pytest.raises(DeployError, match="failed on this device before"):
+        put(device, content_of(mode), 3)
+
+
+def test_a_bad_release_is_tried_again_when_asked_for(device):
+    """The camera was unplugged; that was not the release's fault."""
+    bad = content_of("sees nothing")
+    put(device, bad, 1, probation=replace(QUICK, deadline_s=0.2))
+    assert settled(device).failure_of(manifest_of(bad).release_id)
+    assert put(device, bad, 1, retry=True).changed
+
+
+def test_the_first_release_that_fails_leaves_nothing_running(device):
+    """There is nothing to go back to; a service that crashes for ever is worse than none."""
+    put(device, content_of("sees nothing"), 1, probation=replace(QUICK, deadline_s=0.2))
+    journal = settled(device)
+    assert (journal.good, journal.phase) == ((), "settled")
+    assert Store(str(device)).current_release_id(SERVICE) == ""
+    assert not service(device).running
+
+
+def test_a_source_that_ends_well_is_enough(device):
+    """A recorded street may be shorter than the probation."""
+    journal = committed(device, content_of("ends well"), probation=Probation())
+    assert journal.settled and not service(device).running and not service(device).failed
+
+
+def test_stopping_on_probation_goes_back_without_a_verdict(device):
+    """Who stops a service wants it down, and has said nothing of the release."""
+    committed(device, OLD)
+    put(device, NEW, 2, probation=replace(QUICK, seconds=60.0))
+    stop(ServiceRequest(str(device), SERVICE), quiet)
+    journal = settled(device)
+    assert (journal.committed, journal.bad) == (OLD_ID, ())
+    assert not service(device).running
+    start(ServiceRequest(str(device), SERVICE), quiet)
+    wait_for(lambda: service(device).is_healthy)
+
+
+def test_a_committed_release_that_fails_for_good_gives_way_once(device):
+    """It worked for a month, and then its start-up check of the calendar failed. Nobody is there to see it."""
+    committed(device, OLD, 1)
+    fatal = content_of(note="fatal")
+    committed(device, fatal, 2)
+    store = Store(str(device))
+    script = store.release_dir(manifest_of(fatal).release_id) / MAIN
+    script.write_text("import sys; sys.exit(3)")
+    stop(ServiceRequest(str(device), SERVICE), quiet)
+    start(ServiceRequest(str(device), SERVICE), quiet)
+    wait_for(lambda: read_journal(store, SERVICE).fell_back, 45.0)
+    journal = read_journal(store, SERVICE)
+    assert journal.committed == OLD_ID
+    assert "restarted in vain" in journal.failure_of(manifest_of(fatal).release_id).reason
+    wait_for(lambda: service(device).is_healthy)
+
+
+def test_while_one_release_is_on_probation_another_is_refused(device):
+    """Two at once would have no way back; the second is told whose the first is."""
+    put(device, OLD, 1, probation=replace(QUICK, seconds=2.0), by="ana@desk")
+    wait_for(lambda: "reconciler" in (device / "journal" / f"{SERVICE}.lock").read_text())
+    with pytest.raises(DeployError, match="is on probation, deployed by ana@desk"):
+        put(device, NEW, 2)
+    assert put(device, OLD, 1).changed  # the very same is simply watched on
+    assert settled(device).committed == OLD_ID
+
+
+def test_two_deployments_at_once_do_not_mix(device):
+    """The second is told who holds the device."""
+    committed(device, OLD)
+    with (device / "deploy.lock").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
+        held.write("ben@desk, activating street (process 77)")
+        held.flush()
+        with pytest.raises(DeployError, match=r"ben@desk, activating street \(process 77\)"):
+            put(device, NEW, 2)
+
+
+@pytest.mark.parametrize(
+    ("profile", "difference"),
+    [
+        (profile_of("aarch64"), "module: it was built on x86_64"),
+        (replace(profile_of(), backend_version="1.20.0"), "ONNX Runtime: it was built by ONNX Runtime 1.19.2"),
+    ],
+    ids=["another machine", "another version"],
+)
+def test_a_release_for_another_device_is_refused_before_anything_is_touched(device, profile, difference):
+    """An engine is code: one for another GPU or version may crash or, worse, run."""
+    deliver(device, NEW)
+    with pytest.raises(EngineMismatchError) as refusal:
+        activate(ActivateRequest(str(device), manifest_of(NEW)), profile, quiet)
+    assert difference in refusal.value.why
+    assert not list((device / "objects").iterdir())
+
+
+def test_a_class_that_differs_beside_the_engine_key_is_refused_too():
+    """L4T and compute capability are named one by one in a release."""
+    manifest = manifest_of(NEW, device_class={"engine_key": profile_of().engine_key, "l4t": "35.4.1", "sm": "72"})
+    with pytest.raises(EngineMismatchError) as refusal:
+        check_class(manifest, profile_of())
+    assert refusal.value.why.splitlines() == ["l4t: 35.4.1, here none", "sm: 72, here none"]
+
+
+def test_an_older_release_does_not_replace_a_newer_one_by_itself(device):
+    """A forgotten laptop with last month's project must not take a fleet back."""
+    committed(device, NEW, 5)
+    with pytest.raises(DeployError, match="has counter 4, and this device is at 5"):
+        put(device, OLD, 4)
 
 
 @pytest.mark.parametrize("fault", ["absent", "altered"])
-def test_a_file_that_did_not_arrive_whole_keeps_the_old_release(tmp_path, fault):
+def test_a_file_that_did_not_arrive_whole_keeps_the_old_release(device, fault):
     """Lost: the promise that a broken transfer harms nobody."""
-    before = put(tmp_path, OLD)
+    committed(device, OLD)
+    deliver(device, NEW)
+    path = device / "incoming" / next(file.sha256 for file in manifest_of(NEW).files if file.path == MAIN)
+    path.unlink()
     if fault == "altered":
-        send(tmp_path, NEW)
-        (tmp_path / "incoming" / hashlib.sha256(b"new").hexdigest()).write_bytes(b"n3w")
-    with pytest.raises(DeployError, match="code/a.py"):
-        activate(ActivateRequest(str(tmp_path), manifest_of(NEW)), quiet)
-    assert Store(str(tmp_path)).current_release_id(SERVICE) == before.release_id
-    assert (tmp_path / "current" / SERVICE / "code" / "a.py").read_bytes() == b"old"
+        path.write_bytes(b"n" * len(NEW[MAIN]))
+    with pytest.raises(DeployError, match=MAIN):
+        activate(ActivateRequest(str(device), manifest_of(NEW, 2), QUICK), profile_of(), quiet)
+    assert service(device).release_id == OLD_ID and service(device).is_healthy
+    assert not path.exists(), "the next run would find it damaged again"
 
 
-def test_a_release_edited_in_place_is_mended(tmp_path):
-    """Someone edits a file on the device; the next deploy must not trust it, nor the object it is linked to."""
-    put(tmp_path, OLD)
-    (tmp_path / "current" / SERVICE / "code" / "a.py").write_bytes(b"bad")
-    put(tmp_path, OLD)
-    assert (tmp_path / "current" / SERVICE / "code" / "a.py").read_bytes() == b"old"
+def test_a_release_edited_in_place_is_mended_without_ever_being_away(device):
+    """Someone edits a file on the device; the next deploy trusts neither it nor the object that it is a link to."""
+    committed(device, OLD)
+    folder = (device / "current" / SERVICE).resolve()
+    inode = folder.stat().st_ino
+    (folder / MAIN).write_bytes(b"bad")
+    (folder / "settings.json").unlink()
+    assert put(device, OLD, 1).changed
+    assert {path: (folder / path).read_bytes() for path in OLD} == OLD
+    assert folder.stat().st_ino == inode
+    wait_for(lambda: service(device).is_healthy)
 
 
-def test_switching_back_needs_no_files(tmp_path):
-    """Lost: the way back when the new release is sick."""
-    old = put(tmp_path, OLD)
-    put(tmp_path, NEW)
-    answer = switch(SwitchRequest(str(tmp_path), SERVICE, old.release_id), quiet)
-    assert answer.changed
-    assert (tmp_path / "current" / SERVICE / "code" / "a.py").read_bytes() == b"old"
+def test_a_disk_below_its_floor_takes_no_new_release(device, monkeypatch):
+    """The running service needs room for its log more than anyone needs the update."""
+    committed(device, OLD)
+    monkeypatch.setattr(space, "FLOOR_SHARE", 1.0)
+    with pytest.raises(DeployError, match="too little free") as refusal:
+        put(device, NEW, 2)
+    assert "edgekit gc" in refusal.value.hint
+    assert not put(device, OLD, 1).changed, "what is there already needs no room"
 
 
-def test_switching_to_an_unknown_release_is_refused(tmp_path):
-    """Lost: `current` pointing nowhere."""
-    put(tmp_path, OLD)
-    with pytest.raises(DeployError, match="not on the device"):
-        switch(SwitchRequest(str(tmp_path), SERVICE, "f" * 16), quiet)
+def test_a_device_from_before_the_journal_keeps_its_release(device):
+    """An update of edgekit must not forget what is in service."""
+    committed(device, OLD, 4)
+    shutil.rmtree(device / "journal")
+    journal = read_journal(Store(str(device)), SERVICE)
+    assert (journal.good, journal.floor, journal.settled) == ((OLD_ID,), 4, True)
+    assert committed(device, NEW, 5).good == (NEW_ID, OLD_ID)
 
 
-def test_two_deployments_at_once_do_not_mix(tmp_path):
-    """The second is told who holds the device."""
-    put(tmp_path, OLD)
-    with (tmp_path / "deploy.lock").open("r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(DeployError, match=r"under way \(process \d+\)"):
-            put(tmp_path, NEW)
+def test_a_journal_that_cannot_be_read_stops_everything(device):
+    """To guess what was under way could put a bad release into service."""
+    committed(device, OLD)
+    (device / "journal" / f"{SERVICE}.json").write_text("{")
+    with pytest.raises(DeployError, match="cannot be read"):
+        put(device, NEW, 2)
+    answer = state(StateRequest(str(device)), quiet)
+    assert any("journal" in line for line in answer.damaged)
+    (device / "journal" / f"{SERVICE}.json").unlink()
 
 
-@pytest.mark.parametrize("path", ["../escape", "/etc/passwd", "a/../../b", ".hidden", "a//b", "a\\b", ""])
-def test_a_release_cannot_write_outside_its_folder(path):
+@pytest.mark.parametrize("name", ["../street", "Street", "street/x", "-street", "", ".street", "s" * 64])
+def test_a_service_cannot_be_named_out_of_its_folder(tmp_path, name):
     """Lost: the device, to a forged manifest."""
-    with pytest.raises(ValueError, match="plain relative path"):
-        ReleaseFile(path, 1, "0" * 64)
+    with pytest.raises(DeployError, match="is no service name"):
+        activate(ActivateRequest(str(tmp_path), manifest_of(NEW, service=name)), profile_of(), quiet)
+    with pytest.raises(DeployError, match="is no service name"):
+        settle(ServiceRequest(str(tmp_path), name), quiet)
 
 
-_ACTIVATE_FOR_EVER = """
-import sys
-sys.path.insert(0, {tests!r}); sys.path.insert(0, {repo!r})
-import test_activation as t
-from pathlib import Path
-print("ready", flush=True)
-while True:
-    t.put(Path({root!r}), t.NEW)
-    t.put(Path({root!r}), t.OLD)
-"""
-
-
-def test_killed_at_any_moment_the_device_has_a_whole_release(tmp_path):
-    """Twenty SIGKILLs at odd moments; after each one `current` is OLD or NEW, complete."""
-    put(tmp_path, OLD)
-    here = Path(__file__).resolve()
-    script = _ACTIVATE_FOR_EVER.format(tests=str(here.parent), repo=str(here.parents[2]), root=str(tmp_path))
-    for turn in range(20):
-        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        with process:
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(0.0037 * turn)
-            os.kill(process.pid, signal.SIGKILL)
-        current = tmp_path / "current" / SERVICE
-        content = {path: (current / path).read_bytes() for path in OLD}
-        assert content in (OLD, NEW)
-    put(tmp_path, NEW)
-    assert (tmp_path / "current" / SERVICE / "code" / "a.py").read_bytes() == b"new"
+def test_code_that_activates_also_reconciles_from_then_on(tmp_path):
+    """After an upgrade on the host, old code would read a journal that newer code wrote."""
+    store = Store(str(tmp_path))
+    old, new, elsewhere = (tmp_path / name for name in ("code/old", "code/new", "somewhere/else"))
+    for folder in (old, new, elsewhere):
+        folder.mkdir(parents=True)
+    for folder in (old, new, elsewhere):
+        store.adopt_code(folder)
+    assert (tmp_path / "agent").resolve() == new
+    assert [path.name for path in tmp_path.glob(".agent*")] == []

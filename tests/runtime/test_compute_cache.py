@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edgekit.core.requests import InspectRequest, StateRequest
+from edgekit.core.deployment import StateRequest
+from edgekit.core.requests import InspectRequest
 from edgekit.runtime.compute_cache import cuda_variables, keep_compute_cache
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +37,9 @@ def test_the_variables_are_set_before_the_device_is_probed(tmp_path) -> None:
     """Probing starts CUDA; set after it, they would be read by nobody."""
     code = (
         "import os, sys\n"
-        "from edgekit.runtime import __main__ as entry\n"
+        "from edgekit.runtime import __main__ as entry, probe as probing\n"
         "def probe(): print('CUDA_CACHE_PATH' in os.environ, file=sys.stderr); raise SystemExit(0)\n"
-        "entry.probe_device = probe\n"
+        "probing.probe_device = probe\n"
         "entry.main(['predict', sys.argv[1]])"
     )
     request = tmp_path / "request.json"

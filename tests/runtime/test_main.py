@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -110,14 +111,16 @@ def build_request_again(folder: Path) -> BuildRequest:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        ([], "", "verbs: probe, prepare, build"),
+        ([], "", "verbs: probe, visit, prepare, build"),
         (["fly"], "", "unknown request: fly"),
         (["build", "missing.json"], "", "cannot be read"),
         (["build", "-"], "{", "not JSON"),
         (["build", "-"], "{}", "request.detector: missing"),
         (["probe", "-"], '{"disc_of": "/"}', "request.disc_of: unknown field"),
+        (["probe", "disk_of=/", "all"], "", "expected KEY=VALUE words"),
+        (["probe", "a.json", "b.json"], "", "one request at a time"),
     ],
-    ids=["nothing", "unknown verb", "no file", "half JSON", "empty", "unknown field"],
+    ids=["nothing", "unknown verb", "no file", "half JSON", "empty", "unknown field", "no words", "two files"],
 )
 def test_wrong_requests_are_usage_errors(arguments: List[str], stdin: str, message: str) -> None:
     """A host of another version must get a sentence, not a traceback."""
@@ -179,4 +182,33 @@ def test_unexpected_failure_is_a_device_error_with_its_last_line(monkeypatch, ca
 @pytest.mark.parametrize("name", sorted(program.VERBS))
 def test_every_verb_leads_to_a_function(name: str) -> None:
     """They are imported when asked for, so a misspelt one would show up on a device first."""
-    assert callable(program._resolve(program.VERBS[name].function))
+    verb = program.VERBS[name]
+    assert callable(program.resolve(verb.function))
+    assert dataclasses.is_dataclass(program.resolve(verb.request))
+
+
+def test_a_unit_file_writes_a_request_as_words() -> None:
+    """systemd starts `reconcile root=/opt/edgekit service=street`; there is nobody to write JSON to it."""
+    code, events, _ = ask("probe", "disk_of=/")
+    assert (code, from_wire(DeviceProfile, events[0]["result"]).backend) == (0, "onnxruntime")
+
+
+def test_events_stay_out_of_a_journal(tmp_path) -> None:
+    """Under systemd standard output is what `edgekit logs` shows; lines for a host would bury the words for people."""
+    with (tmp_path / "journal").open("w+") as journal:
+        status = os.fstat(journal.fileno())
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        command = [sys.executable, "-m", "edgekit.runtime", "settle", f"root={tmp_path}", "service=NO NAME"]
+        done = subprocess.run(command, env=environment, stdout=journal, stderr=subprocess.PIPE, check=False)
+        journal.seek(0)
+        assert (journal.read(), done.returncode) == ("", 8)
+        assert b"'NO NAME' is no service name" in done.stderr
+
+
+def test_a_visit_imports_nothing_that_takes_long() -> None:
+    """It begins every deployment, on boards where numpy alone takes half a second."""
+    command = [sys.executable, "-X", "importtime", "-m", "edgekit.runtime", "visit", "root=/nowhere"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert {"edgekit.runtime.probe", "edgekit.runtime.services"} <= names
+    assert not names & {"numpy", "cv2", "onnxruntime", "onnx", "pydantic", "asyncio"}

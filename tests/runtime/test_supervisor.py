@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from edgekit.core.requests import ServiceRequest
+from edgekit.core.deployment import ServiceRequest
 from edgekit.errors import DeployError
 from edgekit.runtime import supervisor
 from edgekit.runtime.store import Store
