@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
+from edgekit.core.device import DeviceProfile
 from edgekit.core.wire import digest
 
 RELEASE_NAME = "release.json"
@@ -34,7 +35,7 @@ class ReleaseManifest:
 
     product: str
     service: str
-    device_class: Dict[str, str]  # engine key and what it is made of
+    device_class: Dict[str, str]  # see device_class
     counter: int  # rises with each release of a service; never reused
     detector: str
     engine_id: str
@@ -46,3 +47,19 @@ class ReleaseManifest:
         """Names the folder releases/<id>. The counter is left out: the same content is the same release."""
         content = [self.product, self.service, self.device_class, self.detector, self.engine_id, list(self.files)]
         return digest(content)[:16]
+
+
+def device_class(profile: DeviceProfile) -> Dict[str, str]:
+    """Names the devices that may run a release: engine_key, which decides, and what it is made of.
+
+    module, backend, version of the back end, and where there are any sm (compute capability x 10) and l4t.
+    """
+    parts = {
+        "engine_key": profile.engine_key,
+        "module": profile.module,
+        "backend": profile.backend,
+        "version": profile.backend_version,
+        "sm": "" if profile.sm is None else str(profile.sm),
+        "l4t": profile.l4t or "",
+    }
+    return {name: value for name, value in parts.items() if value}

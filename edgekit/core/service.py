@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
 SETTINGS_NAME = "settings.json"
 DETECTOR_NAME = "detector.json"
 HEALTH_NAME = "health.json"
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,11 @@ class ServiceSettings:
 
 @dataclass(frozen=True)
 class Health:
-    """What a running service says of itself once a second; written whole, never in part."""
+    """What a running service says of itself once a second while frames come; written whole, never in part.
+
+    A frame counts once its outputs were numbers. last_error: why the latest frame was none, or why the service ended;
+    what the run before ended with stays there until a frame is good.
+    """
 
     service: str
     release: str
@@ -39,9 +46,18 @@ class Health:
     started_unix_s: float
     updated_unix_s: float
     last_error: str = ""
+    p99_ms: Optional[float] = None  # capture to decoded, over the seconds of fps but at least 100 frames; None before
     schema: int = 1
 
 
-def is_alive(health: Health, now_unix_s: float, stale_after_s: float = 5.0) -> bool:
-    """True if frames advanced lately: the file is fresh and at least one frame was decoded."""
-    return health.frames > 0 and now_unix_s - health.updated_unix_s < stale_after_s
+def is_alive(health: Health, updated_s: float, stale_after_s: float = 5.0) -> bool:
+    """True if frames advanced lately: a report younger than stale_after_s whose latest frame was a good one.
+
+    updated_s: the report's age by the clock of the device, which may differ from any other.
+    """
+    return health.frames > 0 and not health.last_error and updated_s < stale_after_s
+
+
+def without_credentials(text: str) -> str:
+    """Text for logs and reports: user and password of every address in it are left out."""
+    return _CREDENTIALS.sub("", text)

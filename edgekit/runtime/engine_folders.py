@@ -47,9 +47,25 @@ def build_lock(engines_dir: Path, on_progress: OnProgress) -> Iterator[None]:
         except BlockingIOError:
             on_progress("waiting for another build on this device", 0, 1)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in engines_dir.glob(f".*{_PART_SUFFIX}"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _sweep(engines_dir)
         yield
+
+
+def sweep_unfinished(engines_dir: Path) -> None:
+    """Remove what a killed build left behind; nothing while another build is under way, which sweeps by itself."""
+    if not engines_dir.is_dir():
+        return
+    with (engines_dir / _LOCK_NAME).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        _sweep(engines_dir)
+
+
+def _sweep(engines_dir: Path) -> None:
+    for leftover in engines_dir.glob(f".*{_PART_SUFFIX}"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
