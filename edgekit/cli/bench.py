@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +13,8 @@ from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.bench import measure, paused, save_result, select_engines
 from edgekit.control.deploy import load_deployment
+from edgekit.control.groundwork import Groundwork
+from edgekit.control.link import link_to
 from edgekit.control.scenarios import load_scenario
 from edgekit.control.visit import visit
 from edgekit.core.results import FPS_MEANS, BenchResult
@@ -47,7 +50,8 @@ def command(
         str | None, typer.Option("--scenario", metavar="NAME", help="bench/scenarios/NAME.yaml. Default: pipeline.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Instead of the scenario's: a path or URI as for detect.")
+        str | None,
+        typer.Option("--source", help="Instead of the scenario's: a path on the device or a URI, as for detect."),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=1, max=3600, help="Instead of the scenario's, for each engine.")
@@ -65,15 +69,16 @@ def command(
         edgekit bench --fps
         edgekit bench --fps 25 --precision int8
         edgekit bench --precision all --seconds 30
+        edgekit bench --fps --device xavier-nx
     """
     entry = app.device(device)
     entry = dataclasses.replace(entry, detector=detector) if detector else entry
-    given = {"source": source and source_uri(source), "seconds": seconds, "batch": batch}
+    given = {"source": source and source_uri(source, entry.kind), "seconds": seconds, "batch": batch}
     wanted = load_scenario(app.project, scenario).model_copy(update={k: v for k, v in given.items() if v is not None})
-    with app.console.progress() as on_progress:
-        seen = visit(app.project, entry, on_progress)
+    with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
+        seen = visit(Groundwork(app.project), entry, link, on_progress)
         engines = select_engines(seen, precision)
-        with paused(seen.link, seen.service, on_progress):
+        with paused(link, seen.service, entry.probation.deadline_s, on_progress):
             results = [measure(seen, engine, wanted, on_progress) for engine in engines]
     for result in results:
         save_result(app.project.results_dir, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,7 +16,9 @@ from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
 from edgekit.control.build import Container, Order, fulfil, is_built, place_order
 from edgekit.control.containers import container_plan
+from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import DLA_CORE_MAX, WORKSPACE_MIB, check_plugin
+from edgekit.control.link import link_to
 from edgekit.control.prepare import describe_preparation
 from edgekit.core.engine import EngineManifest
 from edgekit.core.workspace import choose_workspace_mib
@@ -166,11 +169,10 @@ def command(
     options = {name: value for name, value in given.items() if value is not None}
     _check_image(image, in_container)
     entry = app.device(device)
-    with app.console.progress() as on_progress:
-        order = place_order(
-            app.project, entry, precision, on_progress, detector=detector, calibration=calibration, options=options,
-            container=Container(image, start=not dry_run) if in_container else None,
-        )  # fmt: skip
+    container = Container(image, start=not dry_run) if in_container else None
+    with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
+        ground, chosen = Groundwork(app.project), {"detector": detector, "calibration": calibration}
+        order = place_order(ground, entry, link, precision, on_progress, **chosen, options=options, container=container)
         if dry_run:
             plan = _plan(order, force) | (_container(order, image) if in_container else {})
             app.console.result(plan, *_shown(plan))

@@ -57,14 +57,21 @@ class Console:
 
     def error(self, error: EdgekitError) -> None:
         """What happened, why, what to type next, on standard error; with --json also an object on standard output."""
+        self._tell(f"error: {error.what}", error)
+        if self.as_json:
+            self._write_json({"error": error_to_dict(error)})
+
+    def failure(self, device: str, error: EdgekitError) -> None:
+        """What went wrong with one of several devices, on standard error."""
+        self._tell(f"{device}: {error.what}", error)
+
+    def _tell(self, first_line: str, error: EdgekitError) -> None:
         err = self._err()
-        err.print(f"error: {error.what}", markup=False, soft_wrap=True, style="bold red")
+        err.print(first_line, markup=False, soft_wrap=True, style="bold red")
         for line in error.why.splitlines():
             err.print(f"  {line}", markup=False, soft_wrap=True)
         for line in remedy_lines(error.hint):
             err.print(line, markup=False, soft_wrap=True)
-        if self.as_json:
-            self._write_json({"error": error_to_dict(error)})
 
     @contextmanager
     def progress(self) -> Iterator[OnProgress]:
@@ -105,7 +112,7 @@ def remedy_lines(hint: str) -> list[str]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
-    """A plain table; None is shown as "-". Columns named in `right` hold figures and are aligned to the right."""
+    """A plain table; None is shown as "-", a Text as it is. The columns named in `right` are aligned to the right."""
     from rich.table import Table
     from rich.text import Text
 
@@ -113,7 +120,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Seque
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else Text("-" if cell is None else str(cell)) for cell in row))
     return made
 
 
@@ -150,14 +157,15 @@ def _without_padding(out: RichConsole, item: Any) -> str:
 
 
 def _plain_progress(stream: TextIO) -> OnProgress:
-    last: dict[str, float] = {}
+    last: dict[str, tuple[float, bool]] = {}
 
     def on_progress(what: str, done: int, total: int) -> None:
         now = time.monotonic()
         finished = bool(total) and done >= total
-        if what in last and not finished and now - last[what] < _PLAIN_INTERVAL_S:
+        said_s, was_finished = last.get(what, (float("-inf"), False))
+        if now - said_s < _PLAIN_INTERVAL_S and (was_finished or not finished):
             return
-        last[what] = now
+        last[what] = (now, finished)
         stream.write(f"{what}: {done}/{total}\n" if total else f"{what}: {done}\n" if done else f"{what}\n")
         stream.flush()
 

@@ -1,8 +1,11 @@
-"""`edgekit detect`: a detector over pictures or video, on this machine."""
+"""`edgekit detect`: a detector over pictures or video, on a device."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +15,10 @@ from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.build import fulfil, place_order
 from edgekit.control.detectors import with_thresholds
+from edgekit.control.groundwork import Groundwork
+from edgekit.control.link import Link, link_to
+from edgekit.control.local_link import LocalLink
+from edgekit.core.progress import OnProgress
 from edgekit.core.requests import DetectAnswer, DetectRequest, StreamCounts
 
 
@@ -19,7 +26,9 @@ def command(
     app: App,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE", help="Pictures, a folder, a pattern in quotes, a video, or scenes://"),
+        typer.Argument(
+            metavar="SOURCE", help="Pictures, a folder, a pattern in quotes, a video (all on the device), or scenes://"
+        ),
     ],
     device: DeviceOption = "local",
     detector: DetectorOption = None,
@@ -52,7 +61,8 @@ def command(
 ) -> None:
     """Run a detector over one source, or several at once, and write what it finds.
 
-    Several sources share the batches of one engine. With --video, each gets a file of its own.
+    Several sources share the batches of one engine. With --video, each gets a file of its own. Sources lie on the
+    device, /data/street.mp4; what is written comes here, when all has been seen.
 
     Examples:
 
@@ -61,26 +71,40 @@ def command(
         edgekit detect street.mp4 --video found.mp4
         edgekit detect 'scenes://?seed=7&frames=60' --video demo.mp4
         edgekit detect front.mp4 back.mp4 --jsonl found.jsonl
+        edgekit detect /data/street.mp4 --device xavier-nx --jsonl found.jsonl
     """
     entry = app.device(device)
-    with app.console.progress() as on_progress:
-        order = place_order(app.project, entry, precision, on_progress, detector=detector)
+    first, *rest = [source_uri(source, entry.kind) for source in sources]
+    named = {"video": video, "images": images, "jsonl": jsonl}
+    outputs = {kind: path.absolute() for kind, path in named.items() if path is not None}
+    with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
+        order = place_order(Groundwork(app.project), entry, link, precision, on_progress, detector=detector)
         fulfil(order, on_progress)
         spec = with_thresholds(order.detector.spec, confidence=confidence)
-        sinks = _sinks(video, images, jsonl)
-        first, *rest = map(source_uri, sources)
         wanted = DetectRequest(
-            order.engine_dir, spec, first, sinks, frames, entry.threads, more_sources=tuple(rest), batch=batch or 0
+            order.engine_dir, spec, first, (), frames, entry.threads, more_sources=tuple(rest), batch=batch or 0
         )
-        answer = order.link.call("detect", wanted, DetectAnswer, on_progress)
+        answer = _detect(link, wanted, outputs, on_progress)
     app.console.result(answer, facts(_rows(answer)))
     for skipped in answer.skipped:
         app.console.warn(skipped)
 
 
-def _sinks(video: Path | None, images: Path | None, jsonl: Path | None) -> tuple[str, ...]:
-    named = {"video": video, "images": images, "jsonl": jsonl}
-    return tuple(f"{kind}:{path.absolute()}" for kind, path in named.items() if path is not None)
+def _detect(link: Link, wanted: DetectRequest, outputs: Mapping[str, Path], on_progress: OnProgress) -> DetectAnswer:
+    """Detect, and have the outputs, kind -> path, on this machine at the end."""
+    if isinstance(link, LocalLink) or not outputs:
+        sinks = tuple(f"{kind}:{path}" for kind, path in outputs.items())
+        return link.call("detect", replace(wanted, sinks=sinks), DetectAnswer, on_progress)
+    with link.work_folder() as work:
+        sinks = tuple(f"{kind}:{work}/{path.name}" for kind, path in outputs.items())
+        answer = link.call("detect", replace(wanted, sinks=sinks), DetectAnswer, on_progress)
+        here = {path.name: path.parent for path in outputs.values()}
+        # A video of several sources becomes several files, named after the one that was asked for.
+        folder = next(iter(here.values()))
+        fetched = [(remote, here.get(PurePosixPath(remote).name, folder)) for remote in answer.written]
+        for remote, parent in fetched:
+            link.fetch(remote, parent / PurePosixPath(remote).name)
+    return replace(answer, written=tuple(str(parent / PurePosixPath(remote).name) for remote, parent in fetched))
 
 
 def _rows(answer: DetectAnswer) -> list[tuple[str, object]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,32 +88,30 @@ def _inspect(app: App, engine: str, device: str | None, layers: bool) -> Inspect
     from edgekit.control.inspect import inspect_on_device, inspect_path
 
     path = Path(engine)
-    with app.console.progress() as on_progress:
+    with app.console.progress() as on_progress, _target(app, device, here=path.exists()) as target:
         if path.exists():
-            target = _target_of_files(app, device)
             return inspect_path(path, target, layers=layers, on_progress=on_progress)
-        link = _target(app, device or "local").connect()
-        return inspect_on_device(link, engine, layers=layers, on_progress=on_progress)
+        return inspect_on_device(target.connect(), engine, layers=layers, on_progress=on_progress)
 
 
-def _target_of_files(app: App, device: str | None) -> Target:
-    """The device that an engine of this machine's files is to fit. Outside a project it is this machine as it is."""
-    from edgekit.control.inspect import this_machine
+@contextmanager
+def _target(app: App, device: str | None, *, here: bool = False) -> Iterator[Target]:
+    """The device that is asked; connected at its first question. here: an engine of this machine's files is to fit it.
 
-    try:
-        return _target(app, device or "local")
-    except NotFoundError:
-        if device:
-            raise
-        return this_machine()
-
-
-def _target(app: App, name: str) -> Target:
-    from edgekit.control.inspect import Target
+    For such an engine, outside a project, it is this machine as it is.
+    """
+    from edgekit.control.inspect import Target, this_machine
     from edgekit.control.link import link_to
 
-    entry = app.device(name)
-    return Target(entry.name, lambda: link_to(app.project, entry))
+    try:
+        entry = app.device(device or "local")
+    except NotFoundError:
+        if device or not here:
+            raise
+        yield this_machine()
+        return
+    with closing(link_to(app.project, entry)) as link:
+        yield Target(entry.name, lambda: link)
 
 
 def _show(app: App, found: Inspection, layers: bool) -> None:
@@ -134,7 +134,8 @@ def _show(app: App, found: Inspection, layers: bool) -> None:
 def _list(app: App, device: str) -> None:
     from edgekit.control.services import ask_state
 
-    state = ask_state(_target(app, device).connect())
+    with _target(app, device) as target:
+        state = ask_state(target.connect())
     engines = sorted(state.engines, key=lambda engine: engine.created_utc, reverse=True)
     rows = [
         (

@@ -2,89 +2,127 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated
+from contextlib import closing
+from typing import Annotated, Any
 
 import typer
 
 from edgekit.cli.completion import complete_devices
 from edgekit.cli.console import table
+from edgekit.cli.fleet_view import on_each, tell_trouble
+from edgekit.cli.options import JobsOption
 from edgekit.cli.session import App
+from edgekit.control.fleet import FleetOutcome, Outcome
 from edgekit.control.inventory import Device
 from edgekit.control.link import link_to
 from edgekit.control.services import ask_state
-from edgekit.core.requests import ServiceState, StateAnswer
-from edgekit.errors import EdgekitError, UnhealthyError
+from edgekit.core.deployment import ServiceState, StateAnswer
+from edgekit.core.service import Health
+from edgekit.errors import UnhealthyError, UnreachableError, error_to_dict
 
 _COLUMNS = ("device", "service", "state", "fps", "frames", "age ms", "dropped", "precision", "release", "restarts")
+_FIGURES = ("fps", "frames", "age ms", "dropped", "restarts")
+_JOBS = 20  # asking costs a device nothing
+_SAME_CHANGE_S = 60.0  # a release is marked as bad this long, at most, before the way back ends
 
 
 def command(
     app: App,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[DEVICE]...", help="Default: all that can be reached.", autocompletion=complete_devices
-        ),
+        typer.Argument(metavar="[DEVICE|GROUP]...", help="Default: all.", autocompletion=complete_devices),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 8 unless every service is healthy.")] = False,
-) -> None:
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 8 unless every service is healthy, 9 if that cannot be known.")
+    ] = False,
+    jobs: JobsOption = _JOBS,
+) -> int:
     """Show each device's services: state, FPS, age of the newest frame, release.
+
+    States: healthy, starting, stalled (no frames), stopped, failed (restarted in vain), intended, probation and
+    reverting (a new release is being tried or taken back), unreachable. Devices are asked at the same time.
 
     Examples:
 
         edgekit status
+        edgekit status xavier-nx street
         edgekit status local --check
         edgekit status --json
     """
-    reachable = [device for device in app.inventory.devices if device.kind == "local"]
-    devices = app.inventory.select(names) if names else reachable
-    found = [(device, _ask(app, device)) for device in devices]
-    value = {device.name: answer for device, answer in found}
-    rows = [row for device, answer in found for row in _rows(device, answer)]
-    app.console.result(value, table(_COLUMNS, rows, right=("fps", "frames", "age ms", "dropped", "restarts")))
-    unhealthy = [row[1] for row in rows if row[2] != "healthy"]
-    if check and unhealthy:
-        raise UnhealthyError(f"not healthy: {', '.join(map(str, unhealthy))}", hint="edgekit logs")
-
-
-def _ask(app: App, device: Device) -> StateAnswer | str:
-    try:
-        link = link_to(app.project, device)
-        return ask_state(link)
-    except EdgekitError as error:
-        return error.what
-
-
-def _rows(device: Device, answer: StateAnswer | str) -> list[tuple[object, ...]]:
-    if isinstance(answer, str):
-        return [(device.name, device.service, answer, *[None] * 7)]
-    if not answer.services:
-        return [(device.name, device.service, "not deployed", *[None] * 7)]
-    return [(device.name, item.service, *_figures(item)) for item in answer.services]
-
-
-def _figures(item: ServiceState) -> tuple[object, ...]:
-    health = item.health
-    if health is None or not item.running:
-        return state_word(item), None, None, None, None, None, item.release_id, item.restarts
-    age = None if health.frame_age_ms is None else f"{health.frame_age_ms:.1f}"
-    return (
-        state_word(item),
-        f"{health.fps:.1f}",
-        health.frames,
-        age,
-        health.dropped,
-        health.precision,
-        item.release_id,
-        item.restarts,
+    devices = app.inventory.select(names or ["all"])
+    done = on_each(app, devices, lambda entry, told: _ask(app, entry), jobs=jobs, quiet=True)
+    rows = [row for device, outcome in zip(devices, done.outcomes, strict=True) for row in _rows(device, outcome)]
+    app.console.result(
+        {outcome.device: _value(outcome) for outcome in done.outcomes}, table(_COLUMNS, rows, right=_FIGURES)
     )
+    _tell_of_bad_releases(app, done)
+    code = tell_trouble(app.console, done, counted=False)
+    if done.interrupted or not check:
+        return code if done.interrupted else 0
+    return _checked(app, rows)
 
 
 def state_word(item: ServiceState) -> str:
-    """healthy, starting, stalled or stopped."""
+    """A service's state in a word: see the help."""
+    if not item.journal.settled:
+        return item.journal.phase
+    if item.failed:
+        return "failed"
     if not item.running:
         return "stopped"
     if item.health is None:
         return "starting"
-    return "healthy" if item.is_healthy(time.time()) else "stalled"
+    return "healthy" if item.is_healthy else "stalled"
+
+
+def _ask(app: App, entry: Device) -> tuple[str, StateAnswer]:
+    with closing(link_to(app.project, entry)) as link:
+        return "answered", ask_state(link)
+
+
+def _value(outcome: Outcome[StateAnswer]) -> Any:
+    if outcome.value is not None:
+        return outcome.value
+    return {"state": outcome.state, "error": error_to_dict(outcome.error) if outcome.error else None}
+
+
+def _rows(device: Device, outcome: Outcome[StateAnswer]) -> list[tuple[object, ...]]:
+    if outcome.value is None:
+        return [(device.name, device.service, outcome.state, *[None] * 7)]
+    if not outcome.value.services:
+        return [(device.name, device.service, "not deployed", *[None] * 7)]
+    return [(device.name, item.service, *_figures(item)) for item in outcome.value.services]
+
+
+def _figures(item: ServiceState) -> tuple[object, ...]:
+    health = item.health if item.running else None
+    return (state_word(item), *_health_figures(health), item.release_id or None, item.restarts)
+
+
+def _health_figures(health: Health | None) -> tuple[object, ...]:
+    if health is None:
+        return (None,) * 5
+    age = None if health.frame_age_ms is None else f"{health.frame_age_ms:.1f}"
+    return f"{health.fps:.1f}", health.frames, age, health.dropped, health.precision
+
+
+def _tell_of_bad_releases(app: App, done: FleetOutcome[StateAnswer]) -> None:
+    """What the last change of a service came to, if that was a failure; and why a service stays down."""
+    for outcome in done.outcomes:
+        for item in outcome.value.services if outcome.value else ():
+            newest = item.journal.bad[0] if item.journal.bad else None
+            if newest and item.journal.changed_unix_s - newest.unix_s < _SAME_CHANGE_S:
+                what = f"release {newest.release_id} of {item.service} failed: {newest.reason}"
+                app.console.warn(f"{outcome.device}: {what}")
+            if item.failed and item.health and item.health.last_error:
+                app.console.warn(f"{outcome.device}: {item.service}: {item.health.last_error}")
+
+
+def _checked(app: App, rows: list[tuple[object, ...]]) -> int:
+    """What --check stands for: the exit code."""
+    unhealthy = [f"{device} ({service}: {state})" for device, service, state, *_ in rows if state != "healthy"]
+    if not unhealthy:
+        return 0
+    app.console.note(f"not healthy: {', '.join(unhealthy)}")
+    only_unreachable = all(state in ("healthy", "unreachable") for _, _, state, *_ in rows)
+    return UnreachableError.exit_code if only_unreachable else UnhealthyError.exit_code

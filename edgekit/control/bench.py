@@ -12,14 +12,15 @@ from pathlib import Path
 from edgekit.control.deploy import load_deployment
 from edgekit.control.link import Link
 from edgekit.control.scenarios import Scenario
-from edgekit.control.services import start, stop, wait_until_healthy
+from edgekit.control.services import start_and_wait, stop
 from edgekit.control.visit import Visit
+from edgekit.core.deployment import ServiceState
 from edgekit.core.engine import PRECISIONS, EngineManifest
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import BenchAnswer, BenchRequest, ServiceState
+from edgekit.core.requests import BenchAnswer, BenchRequest
 from edgekit.core.results import Accuracy, BenchResult
 from edgekit.core.wire import to_wire
-from edgekit.errors import NotFoundError
+from edgekit.errors import DeployError, NotFoundError
 from edgekit.files import write_json
 
 
@@ -79,18 +80,25 @@ def save_result(folder: Path, result: BenchResult) -> Path:
 
 
 @contextmanager
-def paused(link: Link, service: ServiceState | None, on_progress: OnProgress) -> Iterator[bool]:
-    """Keep the service stopped meanwhile, because it would share the cores; yields whether it had to be."""
+def paused(link: Link, service: ServiceState | None, deadline_s: float, on_progress: OnProgress) -> Iterator[bool]:
+    """Keep the service stopped meanwhile, because it would share the cores; yields whether it had to be.
+
+    deadline_s: for its first frames when it is started again. Raises DeployError while a release is on probation.
+    """
     if service is None or not service.running:
         yield False
         return
+    if not service.journal.settled:
+        raise DeployError(
+            f"release {service.journal.target} of {service.service} is being tried on {link.device}",
+            hint=f"wait until edgekit status {link.device} shows it healthy",
+        )
     on_progress("stop the service for the measurement", 0, 0)
     stop(link, service.service)
     try:
         yield True
     finally:
-        start(link, service.service)
-        wait_until_healthy(link, service.service, service.release_id, on_progress)
+        start_and_wait(link, service.service, deadline_s, on_progress)
 
 
 def _accuracy(seen: Visit, engine: EngineManifest) -> Accuracy | None:

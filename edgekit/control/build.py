@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
+from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.containers import in_container
-from edgekit.control.detectors import Detector, load_detector
-from edgekit.control.golden import prepare_golden
+from edgekit.control.detectors import Detector
+from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, engine_dir, engines_dir, link_to
-from edgekit.control.prepare import prepare_model
-from edgekit.control.project import Project
+from edgekit.control.link import Link, engine_dir, engines_dir
+from edgekit.control.prepare import Preparation
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest, TensorRTOptions
 from edgekit.core.plan import candidates_for
 from edgekit.core.precision import Route, check_precision, choose_route
 from edgekit.core.progress import OnProgress
 from edgekit.core.requests import InspectAnswer, InspectRequest
-from edgekit.errors import CalibrationError, ConfigError, EngineError, UsageError
+from edgekit.errors import ConfigError, EngineError, UsageError
 
 TENSORRT = "tensorrt"
 
@@ -29,10 +28,11 @@ TENSORRT = "tensorrt"
 class Order:
     """An engine that can be built: for which device, detector and pictures, and the request that names it.
 
-    route is None where the device builds with ONNX Runtime.
+    Nothing of it lies on the device yet: the request has no model and no pictures before `complete`. route is None
+    where the device builds with ONNX Runtime.
     """
 
-    project: Project
+    ground: Groundwork
     link: Link
     detector: Detector
     profile: DeviceProfile
@@ -51,19 +51,6 @@ def needs_calibration(detector: Detector, precision: str) -> bool:
     return precision == "int8" and not detector.facts.trained_quantised
 
 
-def prepare_calibration(
-    project: Project, detector: Detector, override: str | None, on_progress: OnProgress
-) -> MaterialisedSet:
-    """The set that INT8 is calibrated with. Raises CalibrationError if the detector names none."""
-    name = override or detector.calibration
-    if not name:
-        raise CalibrationError(
-            f"{detector.spec.name} names no calibration set, and INT8 needs one",
-            hint=f"add `calibration: NAME` to {detector.folder / 'detector.yaml'}, or use another --precision",
-        )
-    return materialise(project, load_set(project, name), on_progress)
-
-
 def route_to(detector: Detector, profile: DeviceProfile, precision: str, options: TensorRTOptions) -> Route | None:
     """How a precision comes about on a device, None with ONNX Runtime. Raises BuildError where it cannot."""
     if profile.backend != TENSORRT:
@@ -73,7 +60,7 @@ def route_to(detector: Detector, profile: DeviceProfile, precision: str, options
 
 
 def order_engine(
-    project: Project,
+    ground: Groundwork,
     link: Link,
     detector: Detector,
     profile: DeviceProfile,
@@ -81,23 +68,21 @@ def order_engine(
     calibration: MaterialisedSet | None,
     options: TensorRTOptions,
 ) -> Order:
-    """The order for one engine. Nothing is prepared yet, and its engine_id is known."""
+    """The order for one engine. Nothing is prepared or sent yet, and its engine_id is known."""
     check_precision(precision, profile.backend)
     route = route_to(detector, profile, precision, options)
     pictures = calibration if needs_calibration(detector, precision) else None
-    on_device = pictures if route is None or route.name == "calibrator" else None
     request = BuildRequest(
         detector=detector.spec,
         precision=precision,
         engine_key=profile.engine_key,
-        model_path=link.place(detector.model_path),
+        model_path="",
         engines_dir=engines_dir(link),
-        calibration_dir=link.place(on_device.folder) if on_device else None,
         calibration_sha256=pictures.sha256 if pictures else None,
         tensorrt=_effective(options, route),
         route=route.name if route else "plain",
     )
-    return Order(project, link, detector, profile, request, route, pictures)
+    return Order(ground, link, detector, profile, request, route, pictures)
 
 
 def _effective(options: TensorRTOptions, route: Route | None) -> TensorRTOptions:
@@ -117,8 +102,9 @@ class Container:
 
 
 def place_order(
-    project: Project,
+    ground: Groundwork,
     device: Device,
+    link: Link,
     precision: str | None,
     on_progress: OnProgress,
     *,
@@ -134,8 +120,7 @@ def place_order(
     TensorRTOptions; they go before devices.yaml's.
     Raises UsageError for options that the device's back end, or the precision, has no use for.
     """
-    model = load_detector(project, detector or device.detector)
-    link = link_to(project, device)
+    model = ground.detector(detector or device.detector)
     profile = link.call("probe", {}, DeviceProfile)
     precision = precision or candidates_for("auto", profile.backend)[0]
     asked = dict(options or {})
@@ -150,8 +135,8 @@ def place_order(
         link = in_container(link, profile, container.image, readable=mounted)
     pictures = None
     if needs_calibration(model, precision):
-        pictures = prepare_calibration(project, model, calibration or device.calibration, on_progress)
-    return order_engine(project, link, model, profile, precision, pictures, wanted)
+        pictures = ground.calibration(model, calibration or device.calibration, on_progress)
+    return order_engine(ground, link, model, profile, precision, pictures, wanted)
 
 
 def _check_options(
@@ -201,24 +186,20 @@ def fulfil(order: Order, on_progress: OnProgress, *, force: bool = False) -> Eng
 
 
 def complete(order: Order, on_progress: OnProgress) -> BuildRequest:
-    """The request with all that this machine adds: the prepared model, the head's layers, the golden set."""
-    request = order.request
-    golden = prepare_golden(order.project, order.detector, on_progress).place(order.link)
-    if order.route is None:
-        return replace(request, golden=golden)
-    made = prepare_model(
-        order.project,
-        order.detector,
-        order.route,
-        request.precision,
-        order.calibration,
-        on_progress,
-        keep_float=request.keep_float,
-    )
+    """The request with all that this machine adds: the prepared model, the head's layers, the pictures, all sent."""
+    request, link, ground = order.request, order.link, order.ground
+    golden = ground.golden(order.detector, on_progress).place(link)
+    made = Preparation(order.detector.model_path)
+    if order.route is not None:
+        made = ground.prepared(
+            order.detector, order.route, request.precision, order.calibration, request.keep_float, on_progress
+        )
+    pictures = order.calibration if order.route is None or order.route.name == "calibrator" else None
     return replace(
         request,
         golden=golden,
-        model_path=order.link.place(made.model_path),
+        model_path=link.place(made.model_path),
+        calibration_dir=link.place(pictures.folder) if pictures else None,
         prepared=made.prepared,
         head_layers=made.head_layers,
     )

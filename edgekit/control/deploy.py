@@ -7,43 +7,22 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.build import Order, build, complete, needs_calibration, order_engine, prepare_calibration
-from edgekit.control.calibration_sets import MaterialisedSet
-from edgekit.control.detectors import Detector
-from edgekit.control.inventory import Device
+from edgekit.control.build import Order, build, complete
 from edgekit.control.project import Project
 from edgekit.control.release import Release, make_release
 from edgekit.control.samples import draw_samples, samples_dir
-from edgekit.control.services import put_in_service
-from edgekit.control.verify import Yardstick, load_record, prepare_yardstick, record_path, verify
-from edgekit.control.visit import Visit, visit
-from edgekit.core.device import DeviceProfile
-from edgekit.core.engine import BuildRequest, EngineManifest
-from edgekit.core.plan import Candidate, Standing, Step, candidates_for, plan_deploy
+from edgekit.control.selftest import SelfTest, load_selftest, prepare_selftest
+from edgekit.control.services import OnState, put_in_service, settle, start_again
+from edgekit.control.survey import Survey
+from edgekit.control.verify import load_record, verify
+from edgekit.core.engine import EngineManifest
+from edgekit.core.plan import Candidate, Standing, Step, plan_deploy
 from edgekit.core.progress import OnProgress
 from edgekit.core.service import ServiceSettings
 from edgekit.core.verification import Verification, choose
 from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import BuildError, EdgekitError, VerifyError
+from edgekit.errors import BuildError, DeployError, EdgekitError, VerifyError
 from edgekit.files import write_json
-
-
-@dataclass(frozen=True)
-class Survey(Visit):
-    """All that a deployment is decided from."""
-
-    yardstick: Yardstick
-    orders: tuple[Order, ...]  # baseline first
-    int8_missing: str  # why INT8 is not among them, "" if it is, or was not wanted
-
-    @property
-    def requests(self) -> tuple[BuildRequest, ...]:
-        """What the orders ask for, baseline first."""
-        return tuple(order.request for order in self.orders)
-
-    def record(self, engine: EngineManifest) -> Path:
-        """Where the verification of an engine is kept."""
-        return record_path(self.project, self.device.name, engine, self.detector.spec, self.yardstick)
 
 
 @dataclass(frozen=True)
@@ -64,46 +43,37 @@ class Deployment:
     schema: int = 1
 
 
-def survey(project: Project, device: Device, on_progress: OnProgress) -> Survey:
-    """Ask the device what it is and what it holds, and make the pictures ready."""
-    seen = visit(project, device, on_progress)
-    precisions = _precisions(device, seen.detector, seen.profile)
-    calibration = _calibration(project, seen.detector, device, precisions, on_progress)
-    yardstick = prepare_yardstick(project, seen.detector, on_progress)
-    orders, int8_missing = _orders(seen, precisions, calibration)
-    return Survey(**vars(seen), yardstick=yardstick, orders=orders, int8_missing=int8_missing)
-
-
 def plan(facts: Survey) -> tuple[Step, ...]:
     """The steps that `execute` will take; nothing is touched."""
-    candidates = [Candidate(request.precision, request.engine_id) for request in facts.requests]
-    built = {engine.engine_id for engine in facts.state.engines}
     checked = _records(facts)
+    built = {engine.engine_id for engine in facts.state.engines}
     release = _wanted_release(facts, checked)
-    service = facts.service
-    return plan_deploy(
-        candidates,
-        Standing(
-            built=built,
-            verified=built & set(checked),
-            current_release_id=service.release_id if service else "",
-            wanted_release_id=release.manifest.release_id if release else "",
-            running=bool(service and service.running),
-            healthy=bool(service and service.is_healthy(time.time())),
-        ),
-    )
+    candidates = [Candidate(request.precision, request.engine_id) for request in facts.requests]
+    return plan_deploy(candidates, _standing(facts, built, built & set(checked), release))
 
 
-def execute(facts: Survey, steps: tuple[Step, ...], on_progress: OnProgress) -> Deployment:
-    """Take the steps. Raises what went wrong; the service that ran before keeps running, or runs again."""
+def execute(
+    facts: Survey,
+    steps: tuple[Step, ...],
+    on_progress: OnProgress,
+    on_state: OnState = lambda state: None,
+    *,
+    retry: bool = False,
+) -> Deployment:
+    """Take the steps. Raises what went wrong; the service that ran before keeps running, or runs again.
+
+    on_state is told of "building", "verifying", "sending", "probation" and "starting". retry: also if the release
+    failed there before.
+    """
     started_s = time.monotonic()
-    engines, checked, int8_failure = _checked_engines(facts, on_progress)
+    engines, checked, int8_failure = _checked_engines(facts, on_progress, on_state)
     decision = choose(facts.device.precision, checked, int8_failure)
-    release = _release(facts, engines[decision.engine_id])
-    if steps:
+    engine = engines[decision.engine_id]
+    release = _release(facts, engine, _selftest(facts, engine, on_progress))
+    if any(step.action in ("build", "verify") for step in steps):
         _draw_samples(facts, decision.engine_id, on_progress)
-    if not _is_served(facts, release):
-        put_in_service(facts.link, release, on_progress)
+    if steps:
+        _bring_into_service(facts, release, on_progress, on_state, retry=retry)
     deployment = Deployment(
         device=facts.device.name,
         service=facts.device.service,
@@ -134,42 +104,23 @@ def load_deployment(project: Project, device: str) -> Deployment | None:
         return None
 
 
-def _precisions(device: Device, detector: Detector, profile: DeviceProfile) -> tuple[str, ...]:
-    """With "auto" only the baseline where there is nothing to calibrate with, or no need to.
-
-    Asking for INT8 outright is an error later if there is no set.
-    """
-    precisions = candidates_for(device.precision, profile.backend)
-    only_baseline = detector.facts.trained_quantised or not (device.calibration or detector.calibration)
-    return precisions[:1] if device.precision == "auto" and only_baseline else precisions
-
-
-def _calibration(
-    project: Project, detector: Detector, device: Device, precisions: tuple[str, ...], on_progress: OnProgress
-) -> MaterialisedSet | None:
-    if not any(needs_calibration(detector, precision) for precision in precisions):
-        return None
-    return prepare_calibration(project, detector, device.calibration, on_progress)
-
-
-def _orders(
-    seen: Visit, precisions: tuple[str, ...], calibration: MaterialisedSet | None
-) -> tuple[tuple[Order, ...], str]:
-    """An order for each precision; and why there is none for INT8 where "auto" would have tried it."""
-    device, orders = seen.device, []
-    missing = "the model was trained for INT8 and computes so already" if seen.detector.facts.trained_quantised else ""
-    for precision in precisions:
-        try:
-            orders.append(
-                order_engine(
-                    seen.project, seen.link, seen.detector, seen.profile, precision, calibration, device.tensorrt
-                )
-            )
-        except BuildError as error:
-            if device.precision != "auto" or precision != "int8":
-                raise
-            missing = error.what
-    return tuple(orders), missing
+def _standing(facts: Survey, built: set[str], verified: set[str], release: Release | None) -> Standing:
+    service = facts.service
+    wanted = release.manifest.release_id if release else ""
+    if service is None:
+        return Standing(built, verified, "", wanted, running=False, healthy=False)
+    failure = service.journal.failure_of(wanted)
+    in_service = service.journal.committed if service.release_id == service.journal.committed else ""
+    return Standing(
+        built=built,
+        verified=verified,
+        committed_release_id=in_service,
+        wanted_release_id=wanted,
+        running=service.running,
+        healthy=service.is_healthy,
+        target_release_id=service.journal.target if service.journal.phase != "reverting" else "",
+        failure=failure.reason if failure else "",
+    )
 
 
 def _records(facts: Survey) -> dict[str, Verification]:
@@ -182,13 +133,16 @@ def _records(facts: Survey) -> dict[str, Verification]:
 def _wanted_release(facts: Survey, checked: dict[str, Verification]) -> Release | None:
     if not all(request.engine_id in checked for request in facts.requests):
         return None
-    decision = choose(facts.device.precision, [checked[request.engine_id] for request in facts.requests])
+    decision = choose(
+        facts.device.precision, [checked[request.engine_id] for request in facts.requests], facts.int8_missing
+    )
     engine = facts.engine(decision.engine_id)
-    return _release(facts, engine) if engine else None
+    selftest = load_selftest(facts.record(engine)) if engine else None
+    return _release(facts, engine, selftest) if engine and selftest else None
 
 
 def _checked_engines(
-    facts: Survey, on_progress: OnProgress
+    facts: Survey, on_progress: OnProgress, on_state: OnState
 ) -> tuple[dict[str, EngineManifest], list[Verification], str]:
     """Engines by id and their verifications, baseline first; and why INT8 is not among them if it failed.
 
@@ -199,9 +153,8 @@ def _checked_engines(
     for order in facts.orders:
         request = order.request
         try:
-            engine = facts.engine(request.engine_id)
-            engine = engine or build(facts.link, complete(order, on_progress), on_progress)
-            checked.append(_verified(facts, engine, on_progress))
+            engine = facts.engine(request.engine_id) or _built(order, on_progress, on_state)
+            checked.append(_verified(facts, engine, on_progress, on_state))
         except (BuildError, VerifyError) as error:
             if facts.device.precision != "auto" or request.precision != "int8":
                 raise
@@ -210,20 +163,52 @@ def _checked_engines(
     return engines, checked, facts.int8_missing
 
 
-def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> Verification:
+def _built(order: Order, on_progress: OnProgress, on_state: OnState) -> EngineManifest:
+    on_state("building")
+    return build(order.link, complete(order, on_progress), on_progress)
+
+
+def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress, on_state: OnState) -> Verification:
     record = facts.record(engine)
     done = load_record(record)
     if done is not None:
         return done
+    on_state("verifying")
     return verify(facts.link, facts.detector, engine, facts.yardstick, record, on_progress)
 
 
-def _is_served(facts: Survey, release: Release) -> bool:
-    """True if exactly this release runs and is healthy."""
-    service = facts.service
-    if service is None or service.release_id != release.manifest.release_id:
-        return False
-    return service.is_healthy(time.time())
+def _bring_into_service(
+    facts: Survey, release: Release, on_progress: OnProgress, on_state: OnState, *, retry: bool
+) -> None:
+    """What the last of the steps says: activate the release, wait for one on probation, or start what is committed."""
+    service, wanted = facts.service, release.manifest.release_id
+    probation = facts.device.probation_rule()
+    if service is None:
+        put_in_service(facts.link, release, probation, on_progress, on_state, retry=retry)
+        return
+    if service.journal.target == wanted and service.journal.phase != "reverting":
+        on_state("probation")
+        settle(facts.link, service.service, wanted, on_progress)
+    elif service.journal.committed == wanted == service.release_id:
+        if service.is_healthy:  # the plan could not know that INT8 would fail again
+            return
+        on_state("starting")
+        start_again(facts.link, service.service, probation.deadline_s, on_progress)
+    else:
+        _refuse_failed(facts, release, retry=retry)
+        put_in_service(facts.link, release, probation, on_progress, on_state, retry=retry)
+
+
+def _refuse_failed(facts: Survey, release: Release, *, retry: bool) -> None:
+    """The device refuses it too; said here, nothing is sent in vain."""
+    failure = facts.service.journal.failure_of(release.manifest.release_id) if facts.service else None
+    if failure is None or retry:
+        return
+    raise DeployError(
+        f"release {failure.release_id} of {facts.device.service} failed on {facts.device.name} before",
+        why=failure.reason,
+        hint=f"change what was wrong, or try it again: edgekit deploy --device {facts.device.name} --retry",
+    )
 
 
 def _draw_samples(facts: Survey, engine_id: str, on_progress: OnProgress) -> None:
@@ -232,8 +217,13 @@ def _draw_samples(facts: Survey, engine_id: str, on_progress: OnProgress) -> Non
     draw_samples(facts.link, facts.detector.spec, engine_dir, facts.yardstick.golden, folder, on_progress)
 
 
-def _release(facts: Survey, engine: EngineManifest) -> Release:
+def _selftest(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> SelfTest:
+    spec, golden, record = facts.detector.spec, facts.yardstick.golden, facts.record(engine)
+    return prepare_selftest(facts.link, spec, engine, golden, record, on_progress)
+
+
+def _release(facts: Survey, engine: EngineManifest, selftest: SelfTest) -> Release:
     device, service = facts.device, facts.service
     settings = ServiceSettings(device.service, device.source, device.sinks, device.threads, device.loop)
-    counter = service.release.counter + 1 if service and service.release else 1
-    return make_release(device.service, facts.profile, facts.detector.spec, settings, engine, counter)
+    newest = max(service.journal.floor, service.journal.target_counter) if service else 0
+    return make_release(device.service, facts.profile, facts.detector.spec, settings, engine, newest + 1, selftest)

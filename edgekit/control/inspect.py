@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.control.link import Link, LocalLink, engine_dir
+from edgekit.control.link import Link, engine_dir
+from edgekit.control.local_link import LocalLink
 from edgekit.control.services import ask_state
+from edgekit.core.deployment import StateAnswer
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import MANIFEST_NAME, EngineLayer, EngineManifest, rebuild_command
 from edgekit.core.engine_key import key_differences
 from edgekit.core.plan_file import plan_version, split_plan
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import FileCheck, InspectAnswer, InspectRequest, StateAnswer
+from edgekit.core.requests import FileCheck, InspectAnswer, InspectRequest
 from edgekit.core.wire import from_wire
 from edgekit.errors import ConfigError, EdgekitError, EngineError, NotFoundError, UsageError
 from edgekit.files import sha256_file

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
-from edgekit.control.link import LocalLink
+from edgekit.control.local_link import LocalLink
 from edgekit.control.project import Project
 from edgekit.core.engine import PreparedModel
 from edgekit.core.precision import Route

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.control.once import Once
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.layouts import find_layout
 from edgekit.core.letterbox import GEOMETRIES
 from edgekit.core.verification import outputs_distance
 from edgekit.errors import VerifyError
+from edgekit.files import sha256_file
+
+_SHARED = Once()
 
 
 def reference_outputs(model_path: Path, spec: DetectorSpec, pictures: Sequence[Path]) -> list[dict[str, np.ndarray]]:
@@ -28,6 +32,14 @@ def reference_outputs(model_path: Path, spec: DetectorSpec, pictures: Sequence[P
     session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return [dict(zip(names, session.run(None, _feeds(spec, session, path)), strict=True)) for path in pictures]
+
+
+def shared_reference_outputs(
+    model_path: Path, spec: DetectorSpec, pictures: Sequence[Path]
+) -> list[dict[str, np.ndarray]]:
+    """The same, computed once in this process for all devices whose engines are compared with it. Not to be altered."""
+    key = (spec.model_sha256, spec.input, spec.profile.optimum, spec.layout, tuple(map(sha256_file, pictures)))
+    return _SHARED.get(key, lambda: reference_outputs(model_path, spec, pictures))
 
 
 def input_tensor(spec: DetectorSpec, picture: Path) -> np.ndarray:

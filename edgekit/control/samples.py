@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from edgekit.control.link import Link, place_pictures, work_folder
+from edgekit.control.link import Link, gathered
 from edgekit.control.project import Project
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.progress import OnProgress
@@ -23,11 +23,9 @@ def draw_samples(
     link: Link, detector: DetectorSpec, engine_dir: str, pictures: tuple[Path, ...], out: Path, on_progress: OnProgress
 ) -> None:
     """Detect on the first few pictures on the device and keep the annotated ones; older ones are replaced."""
-    with work_folder(link) as name:
-        chosen, drawn = place_pictures(link, pictures[:SAMPLES], Path(name) / "pictures"), Path(name) / "drawn"
-        request = DetectRequest(engine_dir, detector, chosen, sinks=(f"images:{drawn}",))
+    with gathered(pictures[:SAMPLES]) as chosen, link.work_folder() as work:
+        drawn = f"{work}/drawn"
+        request = DetectRequest(engine_dir, detector, link.place(Path(chosen)), sinks=(f"images:{drawn}",))
         link.call("detect", request, DetectAnswer, on_progress)
         shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
-        for path in sorted(drawn.iterdir()):
-            link.fetch(str(path), out / path.name)
+        link.fetch(drawn, out)

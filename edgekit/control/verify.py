@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, lo
 from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
 from edgekit.control.golden import spread
-from edgekit.control.link import Link, engine_dir, place_pictures, work_folder
+from edgekit.control.link import Link, engine_dir, gathered
 from edgekit.control.project import Project
-from edgekit.control.reference import golden_distance_to, reference_outputs
+from edgekit.control.reference import golden_distance_to, shared_reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
@@ -82,23 +83,42 @@ def verify(
     link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, record: Path, on_progress: OnProgress
 ) -> Verification:
     """Check an engine and keep the record. Raises VerifyError if its outputs are not the model's."""
-    with work_folder(link) as folder:
-        distance = _golden(link, detector, engine, yardstick, Path(folder), on_progress)
-        accuracy, inference = _accuracy(link, detector, engine, yardstick, Path(folder), on_progress)
+    with gathered(yardstick.golden) as golden, link.work_folder() as work, tempfile.TemporaryDirectory() as here:
+        call = _Call(link, detector, engine, work, Path(here), on_progress)
+        distance = _golden(call, Path(golden))
+        accuracy, inference = _accuracy(call, yardstick.frozen, Path(golden))
     result = Verification(engine.engine_id, engine.precision, len(yardstick.golden), distance, accuracy, inference)
     write_json(record, to_wire(result))
     return result
 
 
-def _golden(
-    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, folder: Path, on_progress: OnProgress
-) -> float:
-    pictures, out = place_pictures(link, yardstick.golden, folder / "golden"), folder / "golden.npz"
-    request = GoldenRequest(engine_dir(link, engine.engine_id), detector.spec, pictures, str(out))
-    link.call("golden", request, GoldenAnswer, on_progress)
-    expected = reference_outputs(detector.model_path, detector.spec, sorted((folder / "golden").iterdir()))
-    distance = golden_distance_to(detector.spec, expected, out)
-    limit = golden_limit(answering_precision(engine), finished=gives_finished_detections(detector.spec))
+@dataclass(frozen=True)
+class _Call:
+    """What asking for an engine's answers takes: they are written to `work` on the device and fetched to `here`."""
+
+    link: Link
+    detector: Detector
+    engine: EngineManifest
+    work: str
+    here: Path
+    on_progress: OnProgress
+
+    @property
+    def engine_dir(self) -> str:
+        return engine_dir(self.link, self.engine.engine_id)
+
+    def fetch(self, name: str) -> Path:
+        self.link.fetch(f"{self.work}/{name}", self.here / name)
+        return self.here / name
+
+
+def _golden(call: _Call, pictures: Path) -> float:
+    spec, engine = call.detector.spec, call.engine
+    request = GoldenRequest(call.engine_dir, spec, call.link.place(pictures), f"{call.work}/golden.npz")
+    call.link.call("golden", request, GoldenAnswer, call.on_progress)
+    expected = shared_reference_outputs(call.detector.model_path, spec, sorted(pictures.iterdir()))
+    distance = golden_distance_to(spec, expected, call.fetch("golden.npz"))
+    limit = golden_limit(answering_precision(engine), finished=gives_finished_detections(spec))
     if distance > limit:
         raise VerifyError(
             f"the {engine.precision.upper()} engine does not answer as the model does: "
@@ -109,13 +129,11 @@ def _golden(
     return round(distance, 9)
 
 
-def _accuracy(
-    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, folder: Path, on_progress: OnProgress
-) -> tuple[Accuracy | None, LatencySummary]:
-    frozen = yardstick.frozen
-    pictures, out = (frozen.folder if frozen else folder / "golden"), folder / "predictions.jsonl"
-    request = PredictRequest(engine_dir(link, engine.engine_id), detector.spec, link.place(pictures), str(out))
-    answer = link.call("predict", request, PredictAnswer, on_progress)
+def _accuracy(call: _Call, frozen: MaterialisedSet | None, golden: Path) -> tuple[Accuracy | None, LatencySummary]:
+    pictures = call.link.place(frozen.folder if frozen else golden)
+    request = PredictRequest(call.engine_dir, call.detector.spec, pictures, f"{call.work}/predictions.jsonl")
+    answer = call.link.call("predict", request, PredictAnswer, call.on_progress)
     if frozen is None or frozen.truth is None:
         return None, answer.inference
-    return evaluate(out, frozen.truth, detector.spec.labels), answer.inference
+    predictions = call.fetch("predictions.jsonl")
+    return evaluate(predictions, frozen.truth, call.detector.spec.labels), answer.inference

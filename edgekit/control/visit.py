@@ -1,25 +1,26 @@
-"""A visit to a device: what it is, and which engines and services are on it."""
+"""A visit to a device: what it is, and which engines and services are on it. One call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.control.detectors import Detector, load_detector
+from edgekit.control.detectors import Detector
+from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, engine_dir, link_to
+from edgekit.control.link import Link, engine_dir
 from edgekit.control.project import Project
-from edgekit.control.services import ask_state
+from edgekit.control.services import find_service
+from edgekit.core.deployment import ServiceState, StateAnswer, VisitAnswer, VisitRequest
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import EngineManifest
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import ServiceState, StateAnswer
 
 
 @dataclass(frozen=True)
 class Visit:
     """What a device said of itself, and the detector it is to run."""
 
-    project: Project
+    ground: Groundwork
     device: Device
     detector: Detector
     link: Link
@@ -27,9 +28,14 @@ class Visit:
     state: StateAnswer
 
     @property
+    def project(self) -> Project:
+        """Where the detector is from."""
+        return self.ground.project
+
+    @property
     def service(self) -> ServiceState | None:
         """The device's service of this entry, None if it was never deployed."""
-        return next((item for item in self.state.services if item.service == self.device.service), None)
+        return find_service(self.state, self.device.service)
 
     @property
     def engines(self) -> tuple[EngineManifest, ...]:
@@ -50,10 +56,9 @@ class Visit:
         return engine_dir(self.link, engine_id)
 
 
-def visit(project: Project, device: Device, on_progress: OnProgress) -> Visit:
+def visit(ground: Groundwork, device: Device, link: Link, on_progress: OnProgress) -> Visit:
     """Ask a device. Raises what is wrong with the detector, or why the device cannot be reached."""
-    link = link_to(project, device)
-    detector = load_detector(project, device.detector)
+    detector = ground.detector(device.detector)
     on_progress("probe the device", 0, 0)
-    profile = link.call("probe", {}, DeviceProfile)
-    return Visit(project, device, detector, link, profile, ask_state(link))
+    answer = link.call("visit", VisitRequest(link.root), VisitAnswer)
+    return Visit(ground, device, detector, link, answer.profile, answer.state)

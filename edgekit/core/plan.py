@@ -8,7 +8,7 @@ from typing import Collection, List, Sequence, Tuple
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do, and why. action is one of build, verify, release, start."""
+    """One thing to do, and why. action is one of build, verify, release, activate, start."""
 
     action: str
     subject: str
@@ -28,14 +28,18 @@ class Standing:
     """How things stand: engines on the device, checked engines, and what the service runs now.
 
     wanted_release_id is "" as long as an engine is still to be built or checked, because the release holds the engine.
+    committed_release_id is the one that proved itself and is in service, target_release_id the one on probation;
+    "" where there is none. failure: why the wanted release was taken back here before, "" if it was not.
     """
 
     built: Collection[str]
     verified: Collection[str]
-    current_release_id: str
+    committed_release_id: str
     wanted_release_id: str
     running: bool
     healthy: bool
+    target_release_id: str = ""
+    failure: str = ""
 
 
 def candidates_for(wanted: str, backend: str) -> Tuple[str, ...]:
@@ -48,19 +52,35 @@ def candidates_for(wanted: str, backend: str) -> Tuple[str, ...]:
 
 def plan_deploy(candidates: Sequence[Candidate], standing: Standing) -> Tuple[Step, ...]:
     """The steps from how things stand to a healthy service. Empty where nothing is to be done."""
+    return (*_engine_steps(candidates, standing), *_service_steps(standing))
+
+
+def _engine_steps(candidates: Sequence[Candidate], standing: Standing) -> Tuple[Step, ...]:
     steps: List[Step] = []
     for item in candidates:
         if item.engine_id not in standing.built:
             steps.append(Step("build", f"{item.precision} engine {item.engine_id}", "not on the device yet"))
         if item.engine_id not in standing.verified:
             steps.append(Step("verify", f"{item.precision} engine {item.engine_id}", "not checked yet"))
-    if not standing.wanted_release_id:
-        steps.append(Step("release", "the engine that passes", "known once the engines are checked"))
-        steps.append(Step("start", "the service", "with the new release"))
-    elif standing.current_release_id != standing.wanted_release_id:
-        before = standing.current_release_id or "nothing"
-        steps.append(Step("release", standing.wanted_release_id, f"the device runs {before}"))
-        steps.append(Step("start", "the service", "with the new release"))
-    elif not (standing.running and standing.healthy):
-        steps.append(Step("start", "the service", "it is not healthy" if standing.running else "it is not running"))
     return tuple(steps)
+
+
+def _service_steps(standing: Standing) -> Tuple[Step, ...]:
+    wanted = standing.wanted_release_id
+    if not wanted:
+        return (
+            Step("release", "the engine that passes", "known once the engines are checked"),
+            Step("activate", "the service", "with the new release"),
+        )
+    if standing.target_release_id == wanted:
+        return (Step("activate", "the service", "the release is on probation already"),)
+    if standing.committed_release_id != wanted:
+        before = standing.committed_release_id or "nothing"
+        again = f"; it failed here before: {standing.failure}" if standing.failure else ""
+        return (
+            Step("release", wanted, f"the device runs {before}"),
+            Step("activate", "the service", f"with the new release{again}"),
+        )
+    if not (standing.running and standing.healthy):
+        return (Step("start", "the service", "it is not healthy" if standing.running else "it is not running"),)
+    return ()

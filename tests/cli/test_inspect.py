@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from edgekit.cli.app import app
 from edgekit.cli.engine_tables import printable
 from edgekit.control.inspect import find_engine
+from edgekit.core.deployment import StateAnswer
 from edgekit.core.engine_key import parse_engine_key
-from edgekit.core.requests import StateAnswer
 from edgekit.errors import NotFoundError, UsageError
 from tests.made_up_engines import plan_bytes, tensorrt_manifest, with_header, write_engine
 

@@ -15,8 +15,10 @@ from edgekit.control import build as orders
 from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.detectors import load_detector
 from edgekit.control.golden import prepare_golden
+from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
-from edgekit.control.link import LocalLink, silent
+from edgekit.control.link import link_to, silent
+from edgekit.control.local_link import LocalLink
 from edgekit.control.prepare import describe_preparation, prepare_model
 from edgekit.control.project import Project
 from edgekit.core.engine import PreparedModel, TensorRTOptions
@@ -59,7 +61,9 @@ def pictures(project):
 
 def order(project, detector, profile, precision, pictures=None, **options):
     link = LocalLink("box", project.root / "box")
-    return orders.order_engine(project, link, detector, profile, precision, pictures, TensorRTOptions(**options))
+    return orders.order_engine(
+        Groundwork(project), link, detector, profile, precision, pictures, TensorRTOptions(**options)
+    )
 
 
 def engine_id(*arguments, **options):
@@ -68,13 +72,19 @@ def engine_id(*arguments, **options):
 
 def test_the_request_follows_the_route(project, detector, pictures):
     """Pictures travel to the device only where it is the device that calibrates."""
-    explicit = order(project, detector, XAVIER, "int8", pictures).request
+    explicit = orders.complete(order(project, detector, XAVIER, "int8", pictures), silent)
     assert (explicit.route, explicit.calibration_dir) == ("explicit", None)
     assert explicit.calibration_sha256 == pictures.sha256
-    calibrator = order(project, detector, XAVIER, "int8", pictures, route="calibrator").request
+    calibrator = orders.complete(order(project, detector, XAVIER, "int8", pictures, route="calibrator"), silent)
     assert (calibrator.route, calibrator.calibration_dir) == ("calibrator", str(pictures.folder.resolve()))
     plain = order(project, detector, XAVIER, "fp16", pictures).request
     assert (plain.route, plain.calibration_sha256, plain.calibration_dir) == ("plain", None, None)
+
+
+def test_an_order_sends_nothing(project, detector, pictures):
+    """A deployment that changes nothing asks for its engines by id; a model or pictures sent then cost seconds."""
+    request = order(project, detector, XAVIER, "int8", pictures, route="calibrator").request
+    assert (request.model_path, request.calibration_dir, request.golden) == ("", None, None)
 
 
 def test_what_the_host_adds_does_not_change_the_id(project, detector, pictures):
@@ -151,10 +161,14 @@ def test_a_trained_model_needs_no_calibration_set(project):
 def test_a_detector_without_a_set_says_what_to_add(project):
     (project.root / "detectors" / "tiny" / "detector.yaml").write_text("labels: [car, person]\n")
     with pytest.raises(CalibrationError, match="names no calibration set"):
-        orders.prepare_calibration(project, load_detector(project, "tiny"), None, silent)
+        Groundwork(project).calibration(load_detector(project, "tiny"), None, silent)
 
 
 LOCAL = Device("local", "local", "tiny", "tiny", "scenes://")
+
+
+def place_order(project, device, precision, **given):
+    return orders.place_order(Groundwork(project), device, link_to(project, device), precision, silent, **given)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +178,7 @@ LOCAL = Device("local", "local", "tiny", "tiny", "scenes://")
 def test_options_of_tensorrt_are_refused_where_onnx_runtime_builds(project, asked, flag):
     """Ignored without a word, they would be believed."""
     with pytest.raises(UsageError, match="does not build with TensorRT") as refusal:
-        orders.place_order(project, LOCAL, None, silent, options=asked)
+        place_order(project, LOCAL, None, options=asked)
     assert flag in refusal.value.what
 
 
@@ -183,20 +197,20 @@ def test_options_that_contradict_each_other_are_refused(detector, asked, precisi
 
 
 def test_the_default_precision_is_the_back_ends_baseline(project):
-    placed = orders.place_order(project, LOCAL, None, silent)
+    placed = place_order(project, LOCAL, None)
     assert (placed.request.precision, placed.route) == ("fp32", None)
 
 
 def test_settings_of_devices_yaml_may_stand_where_they_have_no_effect(project):
     """defaults: are shared with the local device."""
     device = dataclasses.replace(LOCAL, tensorrt=TensorRTOptions(workspace_mib=512))
-    plain, other = (orders.place_order(project, item, None, silent) for item in (LOCAL, device))
+    plain, other = (place_order(project, item, None) for item in (LOCAL, device))
     assert plain.request == other.request
 
 
 def test_a_build_on_this_machine_is_compared_with_its_model(project):
     """The whole way: golden pictures, expected answers, a real build, and nothing done the second time."""
-    placed = orders.place_order(project, LOCAL, "fp32", silent)
+    placed = place_order(project, LOCAL, "fp32")
     assert not orders.is_built(placed)
     manifest = orders.fulfil(placed, silent)
     assert manifest.golden_distance is not None and manifest.golden_distance < 1e-6 and manifest.warnings == ()
@@ -210,13 +224,13 @@ def test_a_build_on_this_machine_is_compared_with_its_model(project):
 
 
 def test_int8_on_this_machine_stays_within_its_golden_limit(project):
-    placed = orders.place_order(project, LOCAL, "int8", silent)
+    placed = place_order(project, LOCAL, "int8")
     assert 0 < orders.fulfil(placed, silent).golden_distance < 0.05
 
 
 def test_an_engine_of_another_network_fails_its_build(project, detector, tmp_path):
     """Weights that got lost on the way: the file is whole, the shapes are right, the answers are another model's."""
-    placed = orders.place_order(project, LOCAL, "fp32", silent)
+    placed = place_order(project, LOCAL, "fp32")
     honest = orders.complete(placed, silent)
     other = save_yolov8(tmp_path / "other.onnx", seed=9)
     answers = dataclasses.replace(detector, model_path=other)

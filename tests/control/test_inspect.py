@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgekit.control.inspect import find_engine, inspect_on_device
-from edgekit.core.requests import FileCheck, InspectAnswer, OpenedEngine, StateAnswer
+from edgekit.core.deployment import StateAnswer
+from edgekit.core.requests import FileCheck, InspectAnswer, OpenedEngine
 from edgekit.errors import DeviceError, EngineMismatchError, NotFoundError
 from tests.made_up_engines import layers, tensorrt_manifest
 
