@@ -10,7 +10,8 @@ from pathlib import Path
 from edgekit.control.host_keys import HostKey, find_keys, pin_key, refuse_changed
 from edgekit.control.inventory import Device
 from edgekit.control.ssh import SSHLink
-from edgekit.control.ssh_connection import Hop, PinnedClient, chain, disconnect, fetch_key, hops, prepare
+from edgekit.control.ssh_connection import PinnedClient, chain, disconnect, fetch_key, hops, prepare
+from edgekit.control.ssh_errors import Hop
 from edgekit.errors import DeviceError
 
 _IS_PROVISIONED = "import json,os,sys;print(os.access(json.loads(sys.argv[1]),os.X_OK))"

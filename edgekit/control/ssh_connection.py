@@ -7,23 +7,21 @@ included; see docs/adr/0010-ssh.md.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import random
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import paramiko
 from fabric import Config, Connection
 
-from edgekit.control.host_keys import HostKey, find_keys, host_name, refuse_changed, refuse_unknown
+from edgekit.control.host_keys import HostKey, find_keys, refuse_changed, refuse_unknown
 from edgekit.control.inventory import Device
+from edgekit.control.ssh_errors import CONNECT_LIMIT_S, Hop, beyond_jump, explain
 from edgekit.errors import DeviceError, UnreachableError
 
-CONNECT_LIMIT_S = 10
 _ANSWER_LIMIT_S = 20  # banner, authentication and channels each
 _AT_ONCE_S = 3.0
 _PAUSES_S = (0.3, 1.0)
@@ -62,27 +60,6 @@ class WatchedSocket:
         return getattr(self._under, name)
 
 
-@dataclass(frozen=True)
-class Hop:
-    """One machine on the way to a device, the device itself last. what: how messages call it."""
-
-    device: str
-    what: str
-    host: str
-    port: int
-    user: str
-
-    @property
-    def name(self) -> str:
-        """As known_hosts has it."""
-        return host_name(self.host, self.port)
-
-    @property
-    def where(self) -> str:
-        """For messages."""
-        return f"{self.host}:{self.port}"
-
-
 def connect(device: Device, known_hosts: Path) -> tuple[Connection, WatchedSocket]:
     """An open connection, and its socket. Raises DeviceError for what refuses us, UnreachableError for no answer.
 
@@ -110,7 +87,7 @@ def _connect_once(device: Device, known_hosts: Path) -> tuple[Connection, Watche
     except BaseException as error:
         disconnect(connection)
         if isinstance(error, paramiko.ChannelException):
-            raise _beyond_jump(hops(device, connection)[-1], connection) from None
+            raise beyond_jump(hops(device, connection)[-1], connection.gateway.host) from None
         raise
     return connection, connection.client.socket
 
@@ -160,7 +137,7 @@ def open_socket(hop: Hop, connection: Connection) -> WatchedSocket:
     try:
         return WatchedSocket(connection.open_gateway() if connection.gateway else _dial(hop))
     except paramiko.ChannelException:
-        raise _beyond_jump(hop, connection) from None
+        raise beyond_jump(hop, connection.gateway.host) from None
 
 
 def fetch_key(hop: Hop, connection: Connection) -> HostKey:
@@ -238,74 +215,3 @@ def _dial(hop: Hop) -> socket.socket:
         raise explain(error, hop, ()) from None
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each command waits 40 ms for a delayed ACK
     return found
-
-
-def explain(error: Exception, hop: Hop, keys: list[str] | tuple[str, ...]) -> DeviceError:
-    """What a failure to connect means, in words for people."""
-    if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
-        return _refused_login(error, hop, keys)
-    if isinstance(error, socket.gaierror):
-        return UnreachableError(
-            f"{hop.what}: no address is known for the name {hop.host!r}",
-            why=error.strerror or "",
-            hint=f"correct address: of {hop.device} in devices.yaml, or give its IP address there",
-        )
-    if isinstance(error, ConnectionRefusedError):
-        return UnreachableError(
-            f"{hop.what} is there, and nothing listens at {hop.where}",
-            why="its SSH server does not run, or has another port",
-            hint="on the device: sudo systemctl enable --now ssh",
-        )
-    if isinstance(error, TimeoutError):
-        return UnreachableError(
-            f"{hop.what} does not answer: {hop.where}, {CONNECT_LIMIT_S} s", hint="is it on, and on this network?"
-        )
-    if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return UnreachableError(
-            f"there is no way to {hop.what} at {hop.where}",
-            why=error.strerror or "",
-            hint="is it on, and on this network?",
-        )
-    return _no_ssh(error, hop)
-
-
-def _no_ssh(error: Exception, hop: Hop) -> DeviceError:
-    text = str(error) or type(error).__name__
-    if isinstance(error, paramiko.IncompatiblePeer):
-        return DeviceError(f"{hop.what} and this machine have no way of encryption in common", why=text)
-    return UnreachableError(f"{hop.what} at {hop.where} broke off before the login", why=text)
-
-
-def _refused_login(error: Exception, hop: Hop, keys: list[str] | tuple[str, ...]) -> DeviceError:
-    locked = next((key for key in keys if _wants_passphrase(key)), None)
-    if locked:
-        return DeviceError(
-            f"the key {locked} has a passphrase, and no SSH agent holds it",
-            hint=f'eval "$(ssh-agent)" && ssh-add {locked}',
-        )
-    tried = f"tried {', '.join(keys)} and the keys of the SSH agent" if keys else "tried the keys of this user"
-    identity = f"-i {keys[0]} " if keys else ""
-    port = f"-p {hop.port} " if hop.port != paramiko.config.SSH_PORT else ""
-    return DeviceError(
-        f"{hop.what} does not let {hop.user} in with a key",
-        why=tried,
-        hint=f"ssh-copy-id {identity}{port}{hop.user}@{hop.host}    (it asks for the password once)",
-    )
-
-
-def _wants_passphrase(path: str) -> bool:
-    try:
-        paramiko.PKey.from_path(path)
-    except (paramiko.PasswordRequiredException, TypeError):
-        return True
-    except (paramiko.SSHException, OSError, ValueError):
-        return False
-    return False
-
-
-def _beyond_jump(hop: Hop, connection: Connection) -> UnreachableError:
-    return UnreachableError(
-        f"{hop.what} cannot be reached from its jump host {connection.gateway.host}",
-        why=f"nothing answers it at {hop.where}",
-        hint="is the device on, and on the jump host's network?",
-    )
