@@ -12,9 +12,9 @@ from edgekit.cli.console import table
 from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.bench import measure, paused, save_result, select_engines
+from edgekit.control.connect import link_to
 from edgekit.control.deploy import load_deployment
 from edgekit.control.groundwork import Groundwork
-from edgekit.control.link import link_to
 from edgekit.control.scenarios import load_scenario
 from edgekit.control.visit import visit
 from edgekit.core.results import FPS_MEANS, BenchResult

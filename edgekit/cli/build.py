@@ -15,10 +15,10 @@ from edgekit.cli.console import facts
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
 from edgekit.control.build import Container, Order, fulfil, is_built, place_order
+from edgekit.control.connect import link_to
 from edgekit.control.containers import container_plan
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import DLA_CORE_MAX, WORKSPACE_MIB, check_plugin
-from edgekit.control.link import link_to
 from edgekit.control.prepare import describe_preparation
 from edgekit.core.engine import EngineManifest
 from edgekit.core.workspace import choose_workspace_mib

@@ -13,10 +13,10 @@ from edgekit.cli.console import Console, table
 from edgekit.cli.fleet_view import INTERRUPTED, on_each, outcome_value, tell_trouble
 from edgekit.cli.options import JOBS, DevicesOption, JobsOption, PrecisionOption
 from edgekit.cli.session import App
+from edgekit.control.connect import link_to
 from edgekit.control.deploy import Deployment, execute, plan
 from edgekit.control.fleet import FleetOutcome, Told
 from edgekit.control.groundwork import Groundwork
-from edgekit.control.link import link_to
 from edgekit.control.survey import Survey, survey
 from edgekit.core.plan import Step
 

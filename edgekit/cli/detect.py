@@ -14,9 +14,10 @@ from edgekit.cli.console import facts
 from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
 from edgekit.cli.session import App
 from edgekit.control.build import fulfil, place_order
+from edgekit.control.connect import link_to
 from edgekit.control.detectors import with_thresholds
 from edgekit.control.groundwork import Groundwork
-from edgekit.control.link import Link, link_to
+from edgekit.control.link import Link
 from edgekit.control.local_link import LocalLink
 from edgekit.core.progress import OnProgress
 from edgekit.core.requests import DetectAnswer, DetectRequest, StreamCounts

@@ -12,9 +12,9 @@ from edgekit.cli.completion import complete_devices
 from edgekit.cli.console import table
 from edgekit.cli.options import JOBS
 from edgekit.cli.session import App
+from edgekit.control.connect import link_to
 from edgekit.control.fleet import Told, run_fleet
 from edgekit.control.inventory import Device, Targets
-from edgekit.control.link import link_to
 from edgekit.core.device import DeviceProfile
 from edgekit.errors import DeviceError, EdgekitError
 

@@ -100,8 +100,8 @@ def _target(app: App, device: str | None, *, here: bool = False) -> Iterator[Tar
 
     For such an engine, outside a project, it is this machine as it is.
     """
+    from edgekit.control.connect import link_to
     from edgekit.control.inspect import Target, this_machine
-    from edgekit.control.link import link_to
 
     try:
         entry = app.device(device or "local")

@@ -11,8 +11,9 @@ import typer
 
 from edgekit.cli.options import DeviceOption
 from edgekit.cli.session import App
+from edgekit.control.connect import link_to
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, link_to
+from edgekit.control.link import Link
 from edgekit.control.services import read_log
 from edgekit.errors import UnreachableError, UsageError
 

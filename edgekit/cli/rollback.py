@@ -11,9 +11,9 @@ import typer
 from edgekit.cli.fleet_view import on_each, show_each
 from edgekit.cli.options import JOBS, DevicesOption, JobsOption
 from edgekit.cli.session import App
+from edgekit.control.connect import link_to
 from edgekit.control.fleet import Told
 from edgekit.control.inventory import Device
-from edgekit.control.link import link_to
 from edgekit.control.services import ask_state, find_release, find_service, roll_back
 from edgekit.errors import DeployError
 

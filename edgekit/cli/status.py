@@ -12,9 +12,9 @@ from edgekit.cli.console import table
 from edgekit.cli.fleet_view import on_each, tell_trouble
 from edgekit.cli.options import JobsOption
 from edgekit.cli.session import App
+from edgekit.control.connect import link_to
 from edgekit.control.fleet import FleetOutcome, Outcome
 from edgekit.control.inventory import Device
-from edgekit.control.link import link_to
 from edgekit.control.services import ask_state
 from edgekit.core.deployment import ServiceState, StateAnswer
 from edgekit.core.service import Health

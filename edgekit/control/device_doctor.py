@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit import bootstrap
+from edgekit.control.connect import link_to
 from edgekit.control.fleet import run_fleet
 from edgekit.control.host_keys import find_keys, host_name, known_hosts_path
 from edgekit.control.inventory import Device
-from edgekit.control.link import Link, link_to
+from edgekit.control.link import Link
 from edgekit.control.project import Project
 from edgekit.core.checkup import SEVERITIES, CheckupAnswer, CheckupRequest, Finding, worst_first
 from edgekit.core.facts import DeviceFacts, parse_collected, read_facts

@@ -1,6 +1,7 @@
 """The way to a device: run device code there, move files there and back.
 
 `LocalLink` (local_link.py) is the device that is this machine, `SSHLink` (ssh.py) one that is reached over SSH.
+connect.py chooses.
 """
 
 from __future__ import annotations
@@ -10,13 +11,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from edgekit.core.progress import OnProgress
-
-if TYPE_CHECKING:
-    from edgekit.control.inventory import Device
-    from edgekit.control.project import Project
 
 T = TypeVar("T")
 
@@ -72,15 +69,3 @@ def gathered(pictures: Sequence[Path]) -> AbstractContextManager[str]:
     for path in pictures:
         shutil.copyfile(path, Path(folder.name) / path.name)
     return folder
-
-
-def link_to(project: Project, device: Device) -> Link:
-    """The way to a device of the inventory. Nothing is connected yet."""
-    if device.kind == "local":
-        from edgekit.control.local_link import LocalLink
-
-        return LocalLink(device.name, project.device_root(device.name), device.python)
-    from edgekit.control.host_keys import known_hosts_path
-    from edgekit.control.ssh import SSHLink
-
-    return SSHLink(device, known_hosts_path(project))

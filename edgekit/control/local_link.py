@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, TypeVar
 
+from edgekit.control.blobs import chunks_of, size_of
 from edgekit.control.conversation import Explain, conclude, read_events
 from edgekit.control.link import PACKAGE, silent
 from edgekit.core.deployment import Blob, MissingAnswer, MissingRequest
@@ -25,8 +26,6 @@ from edgekit.errors import DeviceError
 from edgekit.files import replacing
 
 T = TypeVar("T")
-
-_CHUNK_BYTES = 1 << 18
 
 
 class LocalLink:
@@ -88,11 +87,6 @@ class LocalLink:
         )
 
 
-def size_of(content: Path | bytes) -> int:
-    """How many bytes a file to be delivered has."""
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
 def run_verb(
     command: Sequence[str],
     verb: str,
@@ -133,16 +127,6 @@ def _deliver(content: Path | bytes, sha256: str, incoming: Path) -> None:
         part.unlink()
         raise DeviceError(f"{content if isinstance(content, Path) else sha256} changed while it was sent")
     os.replace(part, incoming / sha256)
-
-
-def chunks_of(content: Path | bytes, offset: int = 0) -> Iterator[bytes]:
-    """A file's content from an offset on, in pieces that fit into memory."""
-    if isinstance(content, bytes):
-        yield content[offset:]
-        return
-    with content.open("rb") as stream:
-        stream.seek(offset)
-        yield from iter(lambda: stream.read(_CHUNK_BYTES), b"")
 
 
 def _find_python(device: str, python: str) -> str:

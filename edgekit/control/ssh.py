@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit import bootstrap
+from edgekit.control.blobs import size_of
 from edgekit.control.conversation import broken_off, conclude, read_events
 from edgekit.control.inventory import Device
 from edgekit.control.link import DEVICE_ROOT, silent
-from edgekit.control.local_link import size_of
 from edgekit.control.remote_command import MARK, NO_CODE, explain_exit, script_command, verb_command
 from edgekit.control.ssh_files import (
     bytes_to_come,

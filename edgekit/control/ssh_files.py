@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from edgekit.control.local_link import chunks_of, size_of
-from edgekit.control.release import device_code
+from edgekit.control.blobs import chunks_of, size_of
+from edgekit.control.device_code import device_code
 from edgekit.control.remote_command import MARK
 from edgekit.core.release import ReleaseFile
 from edgekit.errors import DeviceError, UsageError

@@ -13,11 +13,12 @@ import pytest
 
 from edgekit.control import build as orders
 from edgekit.control.calibration_sets import load_set, materialise
+from edgekit.control.connect import link_to
 from edgekit.control.detectors import load_detector
 from edgekit.control.golden import prepare_golden
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
-from edgekit.control.link import link_to, silent
+from edgekit.control.link import silent
 from edgekit.control.local_link import LocalLink
 from edgekit.control.prepare import describe_preparation, prepare_model
 from edgekit.control.project import Project

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.control.connect import link_to
 from edgekit.control.conversation import broken_off, read_events
 from edgekit.control.inventory import Device
-from edgekit.control.link import link_to
 from edgekit.control.local_link import LocalLink
 from edgekit.control.project import Project
 from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest

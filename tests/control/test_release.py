@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekit.control.release import device_code, make_release
+from edgekit.control.device_code import device_code
+from edgekit.control.release import make_release
 from edgekit.control.selftest import SelfTest
 from edgekit.core.selftest import SelfTestPicture, SelfTestPlan
 from edgekit.core.service import ServiceSettings

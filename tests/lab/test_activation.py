@@ -14,8 +14,8 @@ from contextlib import closing
 
 import pytest
 
+from edgekit.control.connect import link_to
 from edgekit.control.inventory import load_inventory
-from edgekit.control.link import link_to
 from edgekit.control.project import open_project
 from edgekit.control.ssh import SSHLink
 from edgekit.core.activation import Journal, Probation

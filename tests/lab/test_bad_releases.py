@@ -10,9 +10,10 @@ from contextlib import closing
 
 import pytest
 
+from edgekit.control.connect import link_to
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import load_inventory
-from edgekit.control.link import link_to, silent
+from edgekit.control.link import silent
 from edgekit.control.project import open_project
 from edgekit.control.release import make_release
 from edgekit.control.selftest import load_selftest

@@ -77,9 +77,10 @@ def test_a_service_runs_under_systemd_and_a_second_deployment_touches_nothing(pr
 def test_a_deployment_that_changes_nothing_is_one_call(project, device, deployed, monkeypatch):
     """Each further call costs a round trip and a Python on a small board; the goal is two seconds in all."""
     from edgekit.control import deploy, survey
+    from edgekit.control.connect import link_to
     from edgekit.control.groundwork import Groundwork
     from edgekit.control.inventory import load_inventory
-    from edgekit.control.link import link_to, silent
+    from edgekit.control.link import silent
     from edgekit.control.project import open_project
     from edgekit.control.ssh import SSHLink
 
