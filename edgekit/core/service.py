@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
 SETTINGS_NAME = "settings.json"
 DETECTOR_NAME = "detector.json"
 HEALTH_NAME = "health.json"
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,3 @@ def is_alive(health: Health, updated_s: float, stale_after_s: float = 5.0) -> bo
     updated_s: the report's age by the clock of the device, which may differ from any other.
     """
     return health.frames > 0 and not health.last_error and updated_s < stale_after_s
-
-
-def without_credentials(text: str) -> str:
-    """Text for logs and reports: user and password of every address in it are left out."""
-    return _CREDENTIALS.sub("", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 
@@ -37,7 +37,8 @@ class Source:
     live: a frame that nobody takes is gone, so late frames are dropped. fps, size (width_px, height_px) and
     frame_count are None where unknown, varying or endless. paths are the files read, which no sink may overwrite.
     constant: see Frame. ready: the next frame is always there, so that reading it needs no thread of its own. name is
-    the stream's among several, "" for a single source.
+    the stream's among several, "" for a single source. on_away: called about every second with the reason, by the
+    thread that reads, while a camera that can come back gives nothing.
     """
 
     live: bool = False
@@ -48,6 +49,7 @@ class Source:
     size: Optional[Tuple[int, int]] = None
     frame_count: Optional[int] = None
     paths: Tuple[str, ...] = ()
+    on_away: Optional[Callable[[str], None]] = None
 
     def __init__(self) -> None:
         self._index = 0

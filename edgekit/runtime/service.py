@@ -1,7 +1,8 @@
 """What a supervisor or systemd starts: a release's source, engine and sinks as one pipeline that reports its health.
 
 It says that it is ready once the release's self-test passed and a frame of the source gave a good answer, and feeds
-systemd's watchdog while frames advance. Nothing is written into the release.
+systemd's watchdog while frames advance, or while the source itself says that its camera is away: starting the service
+again brings no camera back. Nothing is written into the release.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence
 
+from edgekit.core.camera_uri import hide_credentials, hide_in_text
 from edgekit.core.deployment import ServeRequest
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.progress import OnProgress
@@ -24,7 +27,6 @@ from edgekit.core.service import (
     SETTINGS_NAME,
     Health,
     ServiceSettings,
-    without_credentials,
 )
 from edgekit.core.wire import from_wire
 from edgekit.errors import DeployError, EdgekitError, SourceError, error_from_dict, error_to_dict
@@ -79,6 +81,7 @@ class _Service:
     dropped: int = 0
     _reported_s: float = 0.0
     _logged_s: float = field(default_factory=time.monotonic)
+    _reporting: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def reported(self) -> Iterator[None]:
@@ -93,7 +96,7 @@ class _Service:
             notify_status(f"failed: {told.what}")
             raise told from error
         except Exception as error:
-            self.progress.last_error = without_credentials(f"{type(error).__name__}: {error}")
+            self.progress.last_error = hide_in_text(f"{type(error).__name__}: {error}")
             raise
         finally:
             self.report()
@@ -116,14 +119,22 @@ class _Service:
             self._tell(self.report())
         return good
 
+    def wait_for_camera(self, reason: str) -> None:
+        """Tell that the source looks for its camera; called by the thread that does so."""
+        self.progress.last_error = reason
+        self.watchdog.advance()
+        self.report()
+        notify_status(reason)
+
     def report(self) -> Health:
         """Write the health file. A disk that takes nothing must not stop a camera, so that is only said."""
         self._reported_s = time.monotonic()
-        try:
-            return self.file.write(self.progress, self.dropped)
-        except OSError as error:
-            say(f"{self.file.path} cannot be written: {error.strerror or error}")
-            return self.file.health(self.progress, self.dropped)
+        with self._reporting:
+            try:
+                return self.file.write(self.progress, self.dropped)
+            except OSError as error:
+                say(f"{self.file.path} cannot be written: {error.strerror or error}")
+                return self.file.health(self.progress, self.dropped)
 
     def _tell(self, health: Health) -> None:
         if self._reported_s - self._logged_s >= _LOG_EVERY_S:
@@ -139,7 +150,7 @@ def _run(service: _Service, detector: DetectorSpec, release: Path) -> None:
     with closing(engine), closing(stages_for(detector, engine)) as stages:
         manifest = engine.manifest
         service.file.engine_id, service.file.precision = manifest.engine_id, manifest.precision
-        source = without_credentials(settings.source)
+        source = hide_credentials(settings.source)
         say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {source}")
         slots = [stages.make_slot() for _ in range(stages.slots)]
         _test(release, detector, stages, slots[0])
@@ -164,14 +175,16 @@ def _run_source(service: _Service, detector: DetectorSpec, stages: Stages, slots
     settings = service.settings
     with ExitStack() as stack:
         source = stack.enter_context(open_source(settings.source))
+        source.on_away = service.wait_for_camera
         sinks = stack.enter_context(open_sinks(settings.sinks, detector.labels, source))
         pipeline = stack.enter_context(Pipeline(source, stages, slots))
+        stack.callback(source.stop)  # first of all: its thread may be waiting for a camera
         for frame in pipeline:
             if service.take(frame, pipeline.dropped):
                 sinks.write(frame)
     if service.progress.frames == 0:
         reason = service.progress.last_error or "no frame came"
-        raise SourceError(f"{without_credentials(settings.source)} ended without a good frame", why=reason)
+        raise SourceError(f"{hide_credentials(settings.source)} ended without a good frame", why=reason)
 
 
 def _exit_as_asked(number: int, frame: Any) -> None:
@@ -189,7 +202,7 @@ def say(text: str) -> None:
 
 def _without_credentials(error: EdgekitError) -> EdgekitError:
     """The same error; it is printed, logged and shown, and may quote the address of a camera."""
-    return error_from_dict({name: without_credentials(text) for name, text in error_to_dict(error).items()})
+    return error_from_dict({name: hide_in_text(text) for name, text in error_to_dict(error).items()})
 
 
 def _summary(health: Health) -> str:

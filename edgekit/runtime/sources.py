@@ -6,7 +6,9 @@ import glob
 from pathlib import Path
 from typing import Callable, Dict, List
 
+from edgekit.core.camera_uri import hide_credentials
 from edgekit.errors import SourceError, UsageError
+from edgekit.runtime.capture.source import open_camera
 from edgekit.runtime.file_sources import VIDEO_SUFFIXES, PictureSource, VideoSource
 from edgekit.runtime.frames import Source
 from edgekit.runtime.pictures import PICTURE_SUFFIXES, list_pictures
@@ -15,6 +17,7 @@ from edgekit.runtime.uris import split_source
 
 SOURCES_MEAN = (
     "a picture, a folder of pictures, a glob such as 'street/*.jpg', a video file, "
+    "a camera: csi://0, v4l2:///dev/video0 or rtsp://host/stream, "
     "scenes://?seed=1&width=1280&height=720&fps=15&frames=0&live=1, or memory://?width=1920&height=1080&frames=32"
 )
 
@@ -26,7 +29,7 @@ def open_source(uri: str) -> Source:
     """
     scheme, rest = split_source(uri)
     if scheme not in _OPENERS:
-        raise UsageError(f"no source of kind {scheme!r}: {uri}", why=f"a source is {SOURCES_MEAN}")
+        raise UsageError(f"no source of kind {scheme!r}: {hide_credentials(uri)}", why=f"a source is {SOURCES_MEAN}")
     return _OPENERS[scheme](uri, rest)
 
 
@@ -70,4 +73,7 @@ _OPENERS: Dict[str, Callable[[str, str], Source]] = {
     "file": _open_file,
     "scenes": open_scenes,
     "memory": open_memory,
+    "csi": open_camera,
+    "v4l2": open_camera,
+    "rtsp": open_camera,
 }

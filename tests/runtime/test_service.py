@@ -241,7 +241,7 @@ def test_a_release_without_a_self_test_says_so(device):
 
 @pytest.mark.parametrize(
     ("source", "what"),
-    [("/nowhere/street.mp4", "there is no file"), ("rtsp://admin:secret@cam/1", "cam"), ("EMPTY", "cannot be")],
+    [("/nowhere/street.mp4", "there is no file"), ("gopher://admin:secret@cam/1", "cam"), ("EMPTY", "cannot be")],
 )
 def test_a_source_that_gives_nothing_is_an_error_with_its_reason(device, source, what):
     """A service without a camera must never count as started; and the camera's password stays secret."""
@@ -254,6 +254,19 @@ def test_a_source_that_gives_nothing_is_an_error_with_its_reason(device, source,
     assert code in (2, 4) and "READY=1" not in heard
     assert what in device.health().last_error
     assert "secret" not in " ".join(heard) + log + device.health().last_error
+
+
+def test_a_camera_that_is_away_is_waited_for_and_starts_nothing_again(device):
+    """Being started again brings no camera back, and after the fifth time a good release would be taken back."""
+    device.settings("rtsp://admin:secret@127.0.0.1:1/street")  # nothing listens on port 1
+    with device.running() as (process, channel):
+        heard = heard_until(channel, "WATCHDOG=1") + heard_for(channel, 3.0)
+        health = device.health()
+        process.terminate()
+        code, _, log = ended(process)
+    assert "READY=1" not in heard and heard.count("WATCHDOG=1") >= 2
+    assert "127.0.0.1:1/street is " in health.last_error and health.frames == 0
+    assert code == 143 and "secret" not in " ".join(heard) + log + health.last_error
 
 
 def test_an_engine_that_gives_no_numbers_never_becomes_ready_and_ends(device):
