@@ -10,7 +10,7 @@ from edgekit.core.camera_failures import name_failure
 @pytest.mark.parametrize(
     "text, kind",
     [
-        # In the wording of GStreamer 1.22, FFmpeg 5.1 and 8 and Linux 6; some seen with servers of these tests, some typed.
+        # The wording of GStreamer 1.22, FFmpeg 5.1 and 8 and Linux 6: some as seen with these tests, some typed.
         ("Unauthorized ../gst/rtsp/gstrtspsrc.c(6877): gst_rtspsrc_send (): /GstPipeline:p/GstRTSPSrc:s", "password"),
         ("[rtsp @ 0x55d0] method DESCRIBE failed: 401 Unauthorized", "password"),
         ("Not found ../gst/rtsp/gstrtspsrc.c(6889): gst_rtspsrc_send (): Not Found (404)", "stream"),
