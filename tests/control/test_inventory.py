@@ -41,7 +41,7 @@ def test_the_commented_jetsons_of_the_shipped_file_are_right():
     assert [device.name for device in inventory.devices] == ["xavier-nx", "orin-nano", "agx-orin"]
     xavier = inventory.device("xavier-nx")
     assert xavier.targets == Targets(fps=25, watts=15)
-    assert (xavier.cameras, xavier.source) == (("/data/street.mp4", "/data/yard.mp4"), "/data/street.mp4")
+    assert (xavier.cameras, xavier.source) == (("csi://0", "rtsp://10.0.0.7/yard"), "rtsp://10.0.0.7/street")
     assert (xavier.probation, xavier.backend) == (Probation(), "auto")
 
 
