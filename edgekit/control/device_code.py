@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-
-from edgekit.core.release import ReleaseFile
-from edgekit.files import sha256_file
 
 # What of edgekit runs on a device; the same folders that keep to Python 3.8.
 _DEVICE_CODE = ("__init__.py", "errors.py", "files.py", "core", "scenes", "runtime")
@@ -27,18 +25,39 @@ def device_code() -> dict[str, Path]:
     return found
 
 
-@functools.cache
-def code_paths() -> Mapping[str, Path]:
-    """Where the files of device code are here, by their path in a release."""
-    return {f"code/edgekit/{name}": path for name, path in device_code().items()}
+@dataclass(frozen=True)
+class CodeFile:
+    """One file of it. name: below edgekit/."""
+
+    name: str
+    sha256: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class DeviceCode:
+    """The code that runs on a device. digest names its folder there, code/<digest>."""
+
+    digest: str
+    files: tuple[CodeFile, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all files."""
+        return sum(len(file.content) for file in self.files)
 
 
 @functools.cache
-def code_files() -> tuple[ReleaseFile, ...]:
-    """The same as entries of a release. Read once a process: a fleet gets the same code."""
-    return tuple(release_file(name, path) for name, path in code_paths().items())
+def this_code() -> DeviceCode:
+    """The code of this edgekit, as it is at the first call: someone may be editing it, and a fleet gets the same.
+
+    Its digest is taken over the lines "SHA-256 name", sorted, as bootstrap/receive.py does it.
+    """
+    files = tuple(_read(name, path) for name, path in device_code().items())
+    listed = sorted(f"{file.sha256} {file.name}\n" for file in files)
+    return DeviceCode(hashlib.sha256("".join(listed).encode()).hexdigest(), files)
 
 
-def release_file(name: str, path: Path) -> ReleaseFile:
-    """A file of this machine as an entry of a release."""
-    return ReleaseFile(name, path.stat().st_size, sha256_file(path))
+def _read(name: str, path: Path) -> CodeFile:
+    content = path.read_bytes()
+    return CodeFile(name, hashlib.sha256(content).hexdigest(), content)

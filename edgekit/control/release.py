@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.device_code import code_files, code_paths, release_file
+from edgekit.control.device_code import this_code
 from edgekit.control.selftest import SelfTest
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
@@ -16,6 +16,7 @@ from edgekit.core.release import ReleaseFile, ReleaseManifest, device_class
 from edgekit.core.selftest import SELFTEST_FOLDER
 from edgekit.core.service import DETECTOR_NAME, SETTINGS_NAME, ServiceSettings
 from edgekit.core.wire import to_wire
+from edgekit.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,13 @@ def make_release(
         DETECTOR_NAME: _json(to_wire(detector)),
         f"engine/{MANIFEST_NAME}": _json(to_wire(engine)),
     }
+    code = {f"code/edgekit/{file.name}": file for file in this_code().files}
     tested = selftest.paths if selftest is not None else {}
-    paths = dict(code_paths()) | {f"{SELFTEST_FOLDER}/{name}": path for name, path in tested.items()}
+    paths = {f"{SELFTEST_FOLDER}/{name}": path for name, path in tested.items()}
     files = [ReleaseFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in content.items()]
-    files += [*code_files(), *(release_file(f"{SELFTEST_FOLDER}/{name}", path) for name, path in tested.items())]
+    files += [ReleaseFile(name, len(file.content), file.sha256) for name, file in code.items()]
+    files += [ReleaseFile(name, path.stat().st_size, sha256_file(path)) for name, path in paths.items()]
+    content |= {name: file.content for name, file in code.items()}
     files.append(ReleaseFile(f"engine/{engine.file_name}", engine.file_bytes, engine.file_sha256))
     files += [ReleaseFile(f"engine/{item.file_name}", item.bytes, item.sha256) for item in engine.attachments]
     manifest = ReleaseManifest(

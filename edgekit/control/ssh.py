@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from edgekit import bootstrap
 from edgekit.control.blobs import size_of
 from edgekit.control.conversation import broken_off, conclude, read_events
+from edgekit.control.device_code import this_code
 from edgekit.control.inventory import Device
 from edgekit.control.link import DEVICE_ROOT, silent
 from edgekit.control.remote_command import MARK, NO_CODE, explain_exit, script_command, verb_command
@@ -22,7 +23,6 @@ from edgekit.control.ssh_files import (
     code_frames,
     listed_files,
     object_frames,
-    this_code,
     unpack,
 )
 from edgekit.control.sudo import SUDO_CHECK, explain_sudo, sudo_words

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekit.control.blobs import chunks_of, size_of
-from edgekit.control.device_code import device_code
+from edgekit.control.device_code import DeviceCode
 from edgekit.control.remote_command import MARK
 from edgekit.core.release import ReleaseFile
 from edgekit.errors import DeviceError, UsageError
 from edgekit.files import replacing
 
 
-@dataclass(frozen=True)
-class DeviceCode:
-    """The code that runs on a device. digest names its folder there, code/<digest>."""
-
-    digest: str
-    files: Mapping[str, bytes]  # name below edgekit/ -> content
-
-    @property
-    def total_bytes(self) -> int:
-        """Of all files."""
-        return sum(map(len, self.files.values()))
-
-
-@functools.cache
-def this_code() -> DeviceCode:
-    """The code of this edgekit, as it is at the first call: someone may be editing it.
-
-    Its digest is taken over the lines "SHA-256 name", sorted, as receive.py does it.
-    """
-    files = {name: path.read_bytes() for name, path in device_code().items()}
-    listed = sorted(f"{hashlib.sha256(content).hexdigest()} {name}\n" for name, content in files.items())
-    return DeviceCode(hashlib.sha256("".join(listed).encode()).hexdigest(), files)
-
-
 def code_frames(code: DeviceCode) -> Iterator[bytes]:
     """Device code as receive.py takes it."""
-    for name, content in code.files.items():
-        yield from _frame(name, hashlib.sha256(content).hexdigest(), content, 0)
+    for file in code.files:
+        yield from _frame(file.name, file.sha256, file.content, 0)
 
 
 def object_frames(files: Mapping[str, Path | bytes], offsets: Mapping[str, int]) -> Iterator[bytes]:

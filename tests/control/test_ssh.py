@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from edgekit.control import ssh_connection, ssh_process
+from edgekit.control.device_code import this_code
 from edgekit.control.host_keys import HostKey, pin_key
 from edgekit.control.inventory import Device
 from edgekit.control.link import PACKAGE
 from edgekit.control.ssh import SSHLink
-from edgekit.control.ssh_files import this_code
 from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.device import DeviceProfile
 from edgekit.errors import DeployError, DeviceError, UnreachableError, UsageError
