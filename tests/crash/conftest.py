@@ -9,6 +9,8 @@ from typing import Callable
 
 import pytest
 
+from tests.crash.harness import missing_tool
+
 _COUNTS: Counter[str] = Counter()
 
 
@@ -21,6 +23,14 @@ def pytest_addoption(parser):
 def soak(request) -> bool:
     """Whether to do all of it instead of a slice."""
     return bool(request.config.getoption("--soak", default=False))
+
+
+@pytest.fixture(scope="session")
+def strace() -> None:
+    """Skips where calls cannot be counted and made to fail."""
+    reason = missing_tool()
+    if reason:
+        pytest.skip(reason)
 
 
 @pytest.fixture

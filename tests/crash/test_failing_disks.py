@@ -15,7 +15,6 @@ from tests.crash.harness import (
     check_whole,
     copy_device,
     kept,
-    missing_tool,
     points_of,
     run_child,
     settle_now,
@@ -23,15 +22,10 @@ from tests.crash.harness import (
 from tests.crash.test_kills import IDS, NEW, SCENARIOS, Scenario
 from tests.tiny_releases import SERVICE, deliver
 
+pytestmark = pytest.mark.usefixtures("strace")
+
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 SLICE = 7
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _needs_strace():
-    reason = missing_tool()
-    if reason:
-        pytest.skip(reason)
 
 
 @pytest.fixture(params=[item for item in SCENARIOS if item.name != "first-activation"], ids=lambda item: item.name)

@@ -26,12 +26,13 @@ from tests.crash.harness import (
     check_whole,
     copy_device,
     kept,
-    missing_tool,
     points_of,
     run_child,
     settle_now,
 )
 from tests.tiny_releases import SERVICE, content_of, deliver, manifest_of, profile_of, quiet
+
+pytestmark = pytest.mark.usefixtures("strace")
 
 OLDEST, OLD, NEW = (content_of(note=note) for note in ("oldest", "old", "new"))
 IDS = {name: manifest_of(content).release_id for name, content in (("oldest", OLDEST), ("old", OLD), ("new", NEW))}
@@ -118,13 +119,6 @@ SCENARIOS = (
         "old",
     ),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _needs_strace():
-    reason = missing_tool()
-    if reason:
-        pytest.skip(reason)
 
 
 @pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario.name)
