@@ -17,20 +17,26 @@ from edgekit.control.build import fulfil, place_order
 from edgekit.control.connect import link_to
 from edgekit.control.detectors import with_thresholds
 from edgekit.control.groundwork import Groundwork
+from edgekit.control.inventory import Device
 from edgekit.control.link import Link
 from edgekit.control.local_link import LocalLink
+from edgekit.core.events import EventSettings
 from edgekit.core.progress import OnProgress
-from edgekit.core.requests import DetectAnswer, DetectRequest, StreamCounts
+from edgekit.core.requests import DetectAnswer, DetectRequest, PlaceEvents, StreamCounts
+from edgekit.core.service import StreamSettings
+from edgekit.errors import UsageError
 
 
 def command(
     app: App,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="SOURCE", help="Pictures, a folder, a pattern in quotes, a video (all on the device), or scenes://"
+            metavar="[SOURCE]...",
+            help="Pictures, a folder, a pattern in quotes, a video (all on the device), a camera, or scenes://. "
+            "Default: what the device's service watches.",
         ),
-    ],
+    ] = None,
     device: DeviceOption = "local",
     detector: DetectorOption = None,
     precision: Annotated[
@@ -46,6 +52,11 @@ def command(
     jsonl: Annotated[
         Path | None, typer.Option("--jsonl", metavar="FILE", help="Write one JSON line a frame here.")
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", metavar="FILE", help="Write what objects do at the entry's zones and lines here."),
+    ] = None,
+    track: Annotated[bool, typer.Option("--track", help="Number objects, also without zones and lines.")] = False,
     confidence: Annotated[
         float | None, typer.Option("--confidence", min=0, max=1, metavar="SCORE", help="Least score to keep.")
     ] = None,
@@ -63,7 +74,8 @@ def command(
     """Run a detector over one source, or several at once, and write what it finds.
 
     Several sources share the batches of one engine. With --video, each gets a file of its own. Sources lie on the
-    device, /data/street.mp4; what is written comes here, when all has been seen.
+    device, /data/street.mp4; what is written comes here, when all has been seen. Zones and lines are those of the
+    device's entry in devices.yaml, events:.
 
     Examples:
 
@@ -73,22 +85,41 @@ def command(
         edgekit detect 'scenes://?seed=7&frames=60' --video demo.mp4
         edgekit detect front.mp4 back.mp4 --jsonl found.jsonl
         edgekit detect /data/street.mp4 --device xavier-nx --jsonl found.jsonl
+        edgekit detect --device xavier-nx --frames 500 --events events.jsonl --video seen.mp4
     """
     entry = app.device(device)
-    first, *rest = [source_uri(source, entry.kind) for source in sources]
-    named = {"video": video, "images": images, "jsonl": jsonl}
+    streams = [StreamSettings(source_uri(source, entry.kind)) for source in sources or ()] or list(entry.streams)
+    named = {"video": video, "images": images, "jsonl": jsonl, "events": events}
     outputs = {kind: path.absolute() for kind, path in named.items() if path is not None}
     with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
         order = place_order(Groundwork(app.project), entry, link, precision, on_progress, detector=detector)
         fulfil(order, on_progress)
         spec = with_thresholds(order.detector.spec, confidence=confidence)
         wanted = DetectRequest(
-            order.engine_dir, spec, first, (), frames, entry.threads, more_sources=tuple(rest), batch=batch or 0
+            engine_dir=order.engine_dir,
+            detector=spec,
+            source=streams[0].uri,
+            max_frames=frames,
+            threads=entry.threads,
+            more_sources=tuple(stream.uri for stream in streams[1:]),
+            batch=batch or 0,
+            names=() if sources else tuple(stream.name for stream in streams),
+            events=_event_settings(entry, track=track, wanted=events is not None),
         )
         answer = _detect(link, wanted, outputs, on_progress)
     app.console.result(answer, facts(_rows(answer)))
     for skipped in answer.skipped:
         app.console.warn(skipped)
+
+
+def _event_settings(entry: Device, *, track: bool, wanted: bool) -> EventSettings | None:
+    if wanted and entry.events is None:
+        raise UsageError(
+            f"{entry.name} has no zones and lines",
+            why="events are what objects do there",
+            hint=f"add events: to {entry.name} in devices.yaml, see docs/tracking.md; --track numbers objects without",
+        )
+    return entry.events or (EventSettings() if track else None)
 
 
 def _detect(link: Link, wanted: DetectRequest, outputs: Mapping[str, Path], on_progress: OnProgress) -> DetectAnswer:
@@ -110,16 +141,22 @@ def _detect(link: Link, wanted: DetectRequest, outputs: Mapping[str, Path], on_p
 
 def _rows(answer: DetectAnswer) -> list[tuple[str, object]]:
     found = ", ".join(f"{count} {label}" for label, count in answer.per_label) or "nothing"
+    happened = ", ".join(_event_text(event) for event in answer.events) or "nothing"
     age = answer.frame_age
     return [
         ("frames", answer.frames),
         ("found", found),
+        *([("objects", answer.objects), ("events", happened)] if answer.objects is not None else []),
         ("dropped", answer.dropped),
         *[(stream.stream, _stream_row(stream)) for stream in answer.streams],
         ("pipeline FPS", f"{answer.rate.fps:.1f}" if answer.rate else "not measured"),
         ("frame age p50", f"{age.p50_ms:.1f} ms" if age else "not measured"),
         *[("written", path) for path in answer.written],
     ]
+
+
+def _event_text(event: PlaceEvents) -> str:
+    return " ".join(filter(None, (str(event.count), event.kind, event.place, event.direction)))
 
 
 def _stream_row(stream: StreamCounts) -> str:

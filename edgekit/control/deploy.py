@@ -13,12 +13,12 @@ from edgekit.control.release import Release, make_release
 from edgekit.control.samples import draw_samples, samples_dir
 from edgekit.control.selftest import SelfTest, load_selftest, prepare_selftest
 from edgekit.control.services import OnState, put_in_service, settle, start_again
+from edgekit.control.settings import service_settings
 from edgekit.control.survey import Survey
 from edgekit.control.verify import load_record, verify
 from edgekit.core.engine import EngineManifest
 from edgekit.core.plan import Candidate, Standing, Step, plan_deploy
 from edgekit.core.progress import OnProgress
-from edgekit.core.service import ServiceSettings
 from edgekit.core.verification import Verification, choose
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import BuildError, DeployError, EdgekitError, VerifyError
@@ -44,7 +44,8 @@ class Deployment:
 
 
 def plan(facts: Survey) -> tuple[Step, ...]:
-    """The steps that `execute` will take; nothing is touched."""
+    """The steps that `execute` will take; nothing is touched. Raises ConfigError for an entry that cannot be served."""
+    service_settings(facts.device, facts.detector.spec.labels)
     checked = _records(facts)
     built = {engine.engine_id for engine in facts.state.engines}
     release = _wanted_release(facts, checked)
@@ -224,6 +225,6 @@ def _selftest(facts: Survey, engine: EngineManifest, on_progress: OnProgress) ->
 
 def _release(facts: Survey, engine: EngineManifest, selftest: SelfTest) -> Release:
     device, service = facts.device, facts.service
-    settings = ServiceSettings(device.service, device.source, device.sinks, device.threads, device.loop)
+    settings = service_settings(device, facts.detector.spec.labels)
     newest = max(service.journal.floor, service.journal.target_counter) if service else 0
     return make_release(device.service, facts.profile, facts.detector.spec, settings, engine, newest + 1, selftest)

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from edgekit.control.project import Project
 from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
 from edgekit.core.engine import TensorRTOptions
+from edgekit.core.events import EventSettings
 from edgekit.core.probation import Probation
-from edgekit.errors import NotFoundError
+from edgekit.core.service import PAGE_PORT, StreamSettings
+from edgekit.core.stream_names import MOST_STREAMS, STREAM_NAME, STREAM_NAME_RULE, stream_names
+from edgekit.core.wire import from_wire
+from edgekit.errors import ConfigError, NotFoundError
 
 LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
 DEFAULT_DETECTOR = "roadscene"
@@ -49,7 +53,7 @@ class Device:
     kind: str  # "local": this machine; "jetson": over SSH
     detector: str
     service: str
-    source: str
+    streams: tuple[StreamSettings, ...]  # what its service watches: `source`, or all of `cameras`
     sinks: tuple[str, ...] = ()
     precision: str = "auto"  # "auto", "fp32", "fp16" or "int8"
     calibration: str | None = None  # instead of the detector's own set
@@ -58,7 +62,8 @@ class Device:
     loop: bool = False  # start a finite source again at its end
     tensorrt: TensorRTOptions = field(default_factory=TensorRTOptions)  # ONNX Runtime ignores it
     backend: str = "auto"  # "onnxruntime": run engines on the processor even of a Jetson, which else needs TensorRT
-    cameras: tuple[str, ...] = ()  # its sources; the first is `source`, what the service watches, where none is named
+    events: EventSettings | None = None  # zones and lines; None: objects are not followed
+    page_port: int = PAGE_PORT  # of the service's page, on the device's loopback; 0: none
     probation: Probation = field(default_factory=Probation)  # without the targets, see probation_rule
     python: str | None = None  # interpreter for device code of this machine, where it is not the one edgekit runs in
     address: str | None = None
@@ -183,6 +188,9 @@ class _Entry(Section):
     detector: _Text = DEFAULT_DETECTOR
     service: _Text | None = None
     source: _Text | None = None
+    cameras: Annotated[dict[str, _Text], BeforeValidator(lambda cameras: _named(cameras))] = Field(default_factory=dict)
+    events: Annotated[EventSettings | None, PlainValidator(lambda data: _event_settings(data))] = None
+    page_port: int = Field(default=PAGE_PORT, ge=0, le=65535)
     sinks: tuple[_Text, ...] = ()
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     calibration: _Text | None = None
@@ -191,7 +199,6 @@ class _Entry(Section):
     loop: bool = False
     tensorrt: _TensorRT = _TensorRT()
     backend: Literal["auto", "onnxruntime"] = "auto"
-    cameras: tuple[_Text, ...] = ()
     probation: _Probation = _Probation()
     python: _Text | None = None
 
@@ -211,11 +218,12 @@ def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> _Entry:
 
 
 def _device(name: str, entry: _Entry) -> Device:
-    plain = entry.model_dump(exclude={*_SECTIONS, "service", "source"})
+    plain = entry.model_dump(exclude={*_SECTIONS, "service", "source", "cameras", "events"})
     return Device(
         name=name,
         service=entry.service or entry.detector,
-        source=entry.source or _default_source(entry),
+        streams=_streams(entry),
+        events=entry.events,
         targets=Targets(**entry.targets.model_dump()),
         tensorrt=TensorRTOptions(**entry.tensorrt.model_dump()),
         probation=Probation(**entry.probation.model_dump()),
@@ -223,10 +231,28 @@ def _device(name: str, entry: _Entry) -> Device:
     )
 
 
-def _default_source(entry: _Entry) -> str:
-    if entry.cameras:
-        return entry.cameras[0]
-    return LOCAL_SOURCE if entry.kind == "local" else ""
+def _streams(entry: _Entry) -> tuple[StreamSettings, ...]:
+    source = entry.source or (LOCAL_SOURCE if entry.kind == "local" and not entry.cameras else None)
+    single = (StreamSettings(source),) if source else ()
+    return (*single, *(StreamSettings(uri, name) for name, uri in entry.cameras.items()))
+
+
+def _named(cameras: Any) -> Any:
+    """Cameras by name; of a list, by names made of their addresses. A single one in a list needs none."""
+    if not isinstance(cameras, (list, tuple)) or not all(isinstance(uri, str) for uri in cameras):
+        return cameras
+    if len(set(cameras)) < len(cameras):
+        raise ValueError("the same one twice")
+    return {"": cameras[0]} if len(cameras) == 1 else dict(zip(stream_names(cameras), cameras, strict=True))
+
+
+def _event_settings(data: Any) -> EventSettings | None:
+    if data is None:
+        return None
+    try:
+        return from_wire(EventSettings, data, "events")
+    except ConfigError as error:
+        raise ValueError("; ".join(error.problems)) from None
 
 
 def _device_problems(device: Device) -> list[str]:
@@ -235,10 +261,7 @@ def _device_problems(device: Device) -> list[str]:
         problems.append(f"service: {_NAME_RULE}, got {device.service!r}")
     if device.kind == "jetson" and device.address is None:
         problems.append('address: missing; a device of kind "jetson" needs one (this machine is "kind: local")')
-    if device.kind == "jetson" and not device.source:
-        problems.append('source: missing; a device of kind "jetson" needs to be told where its pictures come from')
-    if len(set(device.cameras)) < len(device.cameras):
-        problems.append(f"cameras: the same one twice: {', '.join(device.cameras)}")
+    problems += _stream_problems(device)
     if device.kind == "local" and device.address is not None:
         problems.append('address: a device of kind "local" is this machine and has none')
     if device.kind == "jetson" and device.python is not None:
@@ -248,6 +271,22 @@ def _device_problems(device: Device) -> list[str]:
         if value is not None and not pattern.fullmatch(value):
             problems.append(f"{key}: expected a plain {key}, got {value!r}")
     return [f"{device.name}: {problem}" for problem in problems]
+
+
+def _stream_problems(device: Device) -> list[str]:
+    names = [stream.name for stream in device.streams]
+    if not names:
+        return ['source: missing; a device of kind "jetson" needs to be told where its pictures come from']
+    if len(names) > 1 and names[0] == "":
+        return ["source, cameras: give one of them"]
+    problems = [
+        f"cameras: {STREAM_NAME_RULE}, got {name!r}"
+        for name in names
+        if not STREAM_NAME.fullmatch(name) and names != [""]
+    ]
+    if len(names) > MOST_STREAMS:
+        problems.append(f"cameras: expected at most {MOST_STREAMS}, got {len(names)}")
+    return problems
 
 
 def _group_problems(document: _Document, name: str) -> list[str]:

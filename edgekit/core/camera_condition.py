@@ -10,6 +10,7 @@ import numpy as np
 CONDITIONS = ("connecting", "ok", "stalled", "reconnecting", "frozen", "black", "wrong size")
 LOOK_EVERY_S = 0.5
 FROZEN_AFTER_S = 10.0
+_AWAY = ("connecting", "stalled", "reconnecting")
 BLACK_AFTER_S = 3.0
 
 _GRID = 8  # every 8th pixel of every 8th row tells enough, at a 64th of the cost
@@ -24,6 +25,11 @@ class Condition:
     state: str
     since_s: float
     detail: str = ""
+
+    @property
+    def is_away(self) -> bool:
+        """True while no pictures come and the camera is looked for."""
+        return self.state in _AWAY
 
 
 class PictureWatch:

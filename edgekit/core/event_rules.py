@@ -99,6 +99,11 @@ class StreamWatch:
         )
 
     @property
+    def objects(self) -> int:
+        """How many objects got a number so far."""
+        return sum(tracker.objects for tracker, _ in self._streams.values())
+
+    @property
     def refused(self) -> int:
         """Detections that began no object because a camera had too many already."""
         return sum(tracker.refused for tracker, _ in self._streams.values())

@@ -15,6 +15,7 @@ from typing import Optional, Tuple
 
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineLayer, PreparedModel
+from edgekit.core.events import EventSettings
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.stats import LatencySummary, Rate
 from edgekit.core.tensors import TensorSpec
@@ -130,7 +131,8 @@ class GoldenAnswer:
 class DetectRequest:
     """Run one or several sources through the pipeline into sinks: verb `detect`.
 
-    batch 0: one item for each source, as far as the engine takes it.
+    batch 0: one item for each source, as far as the engine takes it. names: of the sources, for frames, events and
+    files; without them they are made of the addresses. events: None if objects are not to be followed.
     """
 
     engine_dir: str
@@ -141,6 +143,8 @@ class DetectRequest:
     threads: int = 0
     more_sources: Tuple[str, ...] = ()
     batch: int = 0
+    names: Tuple[str, ...] = ()
+    events: Optional[EventSettings] = None
     schema: int = 1
 
     @property
@@ -162,7 +166,19 @@ class StreamCounts:
 
 
 @dataclass(frozen=True)
+class PlaceEvents:
+    """How often something happened at a zone or line. direction: of crossings, else ""."""
+
+    kind: str
+    place: str
+    direction: str
+    count: int
+
+
+@dataclass(frozen=True)
 class DetectAnswer:
+    """bad_frames: those whose outputs held NaN or infinity; they are not among `frames`, and no sink got them."""
+
     frames: int
     dropped: int
     detections: int
@@ -173,6 +189,9 @@ class DetectAnswer:
     skipped: Tuple[str, ...] = ()  # pictures of a folder that could not be read, with the reason
     streams: Tuple[StreamCounts, ...] = ()  # of several sources, in their order; empty for a single one
     batch: int = 1
+    bad_frames: int = 0
+    objects: Optional[int] = None  # that were followed; None if none were to be
+    events: Tuple[PlaceEvents, ...] = ()
 
 
 @dataclass(frozen=True)

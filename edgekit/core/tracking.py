@@ -110,6 +110,11 @@ class Tracker:
         self.refused = 0
         """Detections that began no object because max_objects were followed already."""
 
+    @property
+    def objects(self) -> int:
+        """How many got a number so far."""
+        return self._last_id
+
     def reload(self, settings: TrackingSettings) -> None:
         """Go on by other settings; the objects keep their numbers."""
         self._settings = settings

@@ -8,6 +8,8 @@ from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 
+from edgekit.core.camera_condition import Condition
+
 _PACING_SLICE_S = 0.05
 
 
@@ -60,6 +62,11 @@ class Source:
     def streams(self) -> Tuple[Source, ...]:
         """What is read one thread each: this source itself, or the members of a group."""
         return (self,)
+
+    @property
+    def condition(self) -> Optional[Condition]:
+        """How a camera fares; None for what is no camera, and gives its frames or ends."""
+        return None
 
     @property
     def notes(self) -> Tuple[str, ...]:

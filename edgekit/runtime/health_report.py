@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Deque, Optional, Tuple
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
-from edgekit.core.service import Health
-from edgekit.core.stats import MIN_SAMPLES_FOR_P99, summarise_latency
+from edgekit.core.camera_condition import Condition
+from edgekit.core.camera_uri import hide_credentials
+from edgekit.core.service import Health, StreamHealth, StreamSettings
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import EdgekitError, EngineError
+from edgekit.runtime.recent_frames import RecentFrames
 
-_RATE_WINDOW_S = 5.0
 # A service whose engine gives no numbers for this long, and for so many frames, ends: a restart may mend it, and
 # otherwise someone must know.
 _BAD_FOR_S, _BAD_FRAMES = 10.0, 3
@@ -23,25 +23,26 @@ _BAD_FOR_S, _BAD_FRAMES = 10.0, 3
 
 @dataclass
 class Progress:
-    """Counts since the service started, and (finished_s, age_ms) of its latest frames, oldest first."""
+    """What came through since the service started, of all streams and of each."""
 
     started_unix_s: float = field(default_factory=time.time)
-    frames: int = 0
-    detections: int = 0
+    started_s: float = field(default_factory=time.monotonic)
     last_error: str = ""
-    _latest: Deque[Tuple[float, float]] = field(default_factory=deque)
+    all: RecentFrames = field(default_factory=RecentFrames)
+    streams: Dict[str, RecentFrames] = field(default_factory=dict)
     _bad_frames: int = 0  # since the last good one
     _bad_since_s: float = 0.0
 
-    def good(self, finished_s: float, age_ms: float, detections: int) -> None:
+    @property
+    def frames(self) -> int:
+        """Good ones, of all streams."""
+        return self.all.frames
+
+    def good(self, finished_s: float, age_ms: float, detections: int, stream: str = "") -> None:
         """A frame came through."""
-        self.frames += 1
-        self.detections += detections
         self.last_error, self._bad_frames = "", 0
-        self._latest.append((finished_s, age_ms))
-        oldest_s = finished_s - _RATE_WINDOW_S
-        while len(self._latest) > MIN_SAMPLES_FOR_P99 and self._latest[0][0] < oldest_s:
-            self._latest.popleft()
+        self.all.add(finished_s, age_ms, detections)
+        self.streams.setdefault(stream, RecentFrames()).add(finished_s, age_ms, detections)
 
     def bad(self, finished_s: float, outputs: Tuple[str, ...]) -> None:
         """A frame whose outputs are no numbers. Raises EngineError once that has lasted."""
@@ -56,27 +57,13 @@ class Progress:
                 hint="edgekit rollback, or edgekit build --force and deploy",
             )
 
-    @property
-    def fps(self) -> float:
-        """Good frames a second over the last few seconds, or between the last two where they are further apart."""
-        if len(self._latest) < 2:
-            return 0.0
-        last_s = self._latest[-1][0]
-        times_s = [at_s for at_s, _ in self._latest if last_s - at_s <= _RATE_WINDOW_S]
-        if len(times_s) < 2:
-            times_s = [self._latest[-2][0], last_s]
-        return (len(times_s) - 1) / max(last_s - times_s[0], 1e-9)
 
-    @property
-    def p99_ms(self) -> Optional[float]:
-        """99 of 100 frames were younger than this when they were decoded; None before 100 frames."""
-        summary = summarise_latency([age_ms for _, age_ms in self._latest])
-        return summary.p99_ms if summary else None
+@dataclass(frozen=True)
+class StreamStates:
+    """What is known of the sources beside their frames, by stream. What is no camera may have no condition."""
 
-    @property
-    def age_ms(self) -> Optional[float]:
-        """Of the latest frame, capture to decoded."""
-        return self._latest[-1][1] if self._latest else None
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,33 +73,34 @@ class HealthFile:
     path: Path
     service: str
     release_id: str
+    streams: Sequence[StreamSettings] = ()
     engine_id: str = ""
     precision: str = ""
 
-    def write(self, progress: Progress, dropped: int = 0) -> Health:
+    def write(self, health: Health) -> None:
         """Say how it stands. Raises OSError, with the earlier report still whole."""
-        health = self.health(progress, dropped)
         _replace(self.path, json.dumps(to_wire(health), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-        return health
 
-    def health(self, progress: Progress, dropped: int = 0) -> Health:
+    def health(self, progress: Progress, states: StreamStates = StreamStates(), warnings: Sequence[str] = ()) -> Health:
         """How it stands."""
-        age_ms, p99_ms = progress.age_ms, progress.p99_ms
+        now_s, frames = time.monotonic(), progress.all
         return Health(
             service=self.service,
             release=self.release_id,
             pid=os.getpid(),
-            frames=progress.frames,
-            detections=progress.detections,
-            fps=round(progress.fps, 2),
-            frame_age_ms=None if age_ms is None else round(age_ms, 2),
-            dropped=dropped,
+            frames=frames.frames,
+            detections=frames.detections,
+            fps=round(frames.fps, 2),
+            frame_age_ms=_rounded(frames.age_ms),
+            dropped=sum(states.dropped.values()),
             engine_id=self.engine_id,
             precision=self.precision,
             started_unix_s=progress.started_unix_s,
             updated_unix_s=time.time(),
             last_error=progress.last_error,
-            p99_ms=None if p99_ms is None else round(p99_ms, 2),
+            p99_ms=_rounded(frames.p99_ms),
+            streams=tuple(_stream_health(stream, progress, states, now_s) for stream in self.streams),
+            warnings=tuple(warnings),
         )
 
     def last_error(self) -> str:
@@ -122,6 +110,29 @@ class HealthFile:
         except (OSError, ValueError, EdgekitError):
             return ""
         return before.last_error if before.release == self.release_id else ""
+
+
+def _stream_health(stream: StreamSettings, progress: Progress, states: StreamStates, now_s: float) -> StreamHealth:
+    frames = progress.streams.get(stream.name, RecentFrames())
+    unstated = Condition("ok" if frames.frames else "connecting", progress.started_s)
+    condition = states.conditions.get(stream.name, unstated)
+    return StreamHealth(
+        name=stream.name,
+        source=hide_credentials(stream.uri),
+        condition=condition.state,
+        condition_s=round(max(0.0, now_s - condition.since_s), 1),
+        detail=condition.detail,
+        frames=frames.frames,
+        detections=frames.detections,
+        fps=round(frames.fps_at(now_s), 2),
+        frame_age_ms=_rounded(frames.age_ms),
+        p99_ms=_rounded(frames.p99_ms),
+        dropped=states.dropped.get(stream.name, 0),
+    )
+
+
+def _rounded(value_ms: Optional[float]) -> Optional[float]:
+    return None if value_ms is None else round(value_ms, 2)
 
 
 def _replace(path: Path, text: str) -> None:

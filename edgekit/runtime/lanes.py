@@ -71,6 +71,11 @@ class Lanes(Generic[T]):
         """(stream, error) of those that ended with one."""
         return tuple((lane.name, lane.error) for lane in self._lanes if lane.error is not None)
 
+    @property
+    def ended(self) -> Tuple[str, ...]:
+        """The streams that give no more, with an error or without."""
+        return tuple(lane.name for lane in self._lanes if lane.finished)
+
     def get(self) -> T:
         """The next item; waits for one.
 

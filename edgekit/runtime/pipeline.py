@@ -86,6 +86,11 @@ class Pipeline:
         """(stream, error) of the streams that failed so far, also of those without which the others go on."""
         return self._frames.failures
 
+    @property
+    def ended(self) -> Tuple[str, ...]:
+        """The streams that give no more, with an error or without."""
+        return self._frames.ended
+
     def __enter__(self) -> Pipeline:
         for thread in self._capturers:
             thread.start()

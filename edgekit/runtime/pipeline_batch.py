@@ -8,7 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Iterator, List, Optional, Tuple
 
+import numpy as np
+
 from edgekit.core.detections import Detections
+from edgekit.core.events import Event
 from edgekit.core.letterbox import Fit
 from edgekit.runtime.frames import Frame
 from edgekit.runtime.stages import Collected, Stages
@@ -38,6 +41,8 @@ class DetectedFrame:
     """A frame and what was found in it, boxes in frame pixels. age_ms runs from captured to decoded.
 
     bad_outputs: outputs of the engine that held NaN or infinity; nothing was found then, and that says nothing.
+    track_ids: (N,) int64, the number of each detection's object, 0 for one of no object yet; None where objects are not
+    followed. events: what objects did with this frame. Both are filled in behind the pipeline, by runtime.watching.
     """
 
     frame: Frame
@@ -46,6 +51,8 @@ class DetectedFrame:
     finished_s: float  # on the clock of time.monotonic
     stages: StageTimes
     bad_outputs: Tuple[str, ...] = ()
+    track_ids: Optional[np.ndarray] = None
+    events: Tuple[Event, ...] = ()
 
 
 @dataclass(eq=False)

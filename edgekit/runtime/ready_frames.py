@@ -13,6 +13,7 @@ class ReadyFrames:
     """What Lanes is to streams that are captured by threads: the consumer's end, for one thread."""
 
     failures: Tuple[Tuple[str, BaseException], ...] = ()  # an error ends all and is raised by `get`
+    ended: Tuple[str, ...] = ()  # those whose end matters to others are live, and none of these is
 
     def __init__(self, streams: Sequence[Source]) -> None:
         self._turns: Deque[Source] = deque(streams)

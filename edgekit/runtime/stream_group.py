@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from edgekit.core.service import StreamSettings
+from edgekit.core.stream_names import MOST_STREAMS, stream_names
 from edgekit.errors import UsageError
 from edgekit.runtime.file_sources import PictureSource
 from edgekit.runtime.frames import Source
 from edgekit.runtime.pictures import PICTURE_SUFFIXES
 from edgekit.runtime.sources import open_source
 from edgekit.runtime.uris import split_source
-
-MOST_STREAMS = 64
-_UNFIT_FOR_NAMES = re.compile(r"[^\w.-]+")
 
 
 class StreamGroup(Source):
@@ -69,53 +67,35 @@ def open_sources(uris: Sequence[str]) -> Source:
 
     Raises SourceError or UsageError as `open_source` does; what was opened before is closed then.
     """
-    if not uris:
-        raise UsageError("there is no source", hint="name at least one")
-    if len(uris) == 1:
-        return open_source(uris[0])
     pictures = [path for path in map(_picture_at, uris) if path is not None]
-    if len(pictures) == len(uris):
+    if len(uris) > 1 and len(pictures) == len(uris):
         return PictureSource(pictures)  # a pattern that the shell expanded
-    if len(uris) > MOST_STREAMS:
+    names = [""] if len(uris) == 1 else stream_names(uris)
+    return open_streams([StreamSettings(uri, name) for uri, name in zip(uris, names)])
+
+
+def open_streams(streams: Sequence[StreamSettings]) -> Source:
+    """The sources of a run under their names: one by itself, several as a group. Raises as `open_source` does."""
+    if not streams:
+        raise UsageError("there is no source", hint="name at least one")
+    if len(streams) > MOST_STREAMS:
         raise UsageError(
-            f"{len(uris)} sources are too many", why=f"up to {MOST_STREAMS} are read at once, in a thread each"
+            f"{len(streams)} sources are too many", why=f"up to {MOST_STREAMS} are read at once, in a thread each"
         )
+    if len(streams) == 1:
+        single = open_source(streams[0].uri)
+        single.name = streams[0].name
+        return single
     opened: List[Source] = []
     with ExitStack() as stack:
-        for uri in uris:
-            source: Any = stack.enter_context(open_source(uri))
+        for stream in streams:
+            source: Any = stack.enter_context(open_source(stream.uri))
             opened.append(source)
         stack.pop_all()
-    return StreamGroup(opened, stream_names(uris))
-
-
-def stream_names(uris: Sequence[str]) -> Tuple[str, ...]:
-    """A short name for each address, fit for a file's name: "front" for videos/front.mp4, "scenes" for scenes://.
-
-    Of equal names the later ones get a number: "scenes", "scenes-2".
-    """
-    names: List[str] = []
-    for uri in uris:
-        wanted, count = _name_of(uri), 1
-        name = wanted
-        while name in names:
-            count += 1
-            name = f"{wanted}-{count}"
-        names.append(name)
-    return tuple(names)
+    return StreamGroup(opened, [stream.name for stream in streams])
 
 
 def _picture_at(uri: str) -> Optional[Path]:
     scheme, rest = split_source(uri)
     path = Path(rest).expanduser()
     return path if scheme == "file" and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else None
-
-
-def _name_of(uri: str) -> str:
-    scheme, rest = split_source(uri)
-    if scheme != "file":
-        return scheme
-    path = PurePath(rest)
-    # Of a pattern such as drive/*.png, the folder names it better.
-    text = path.parent.name if set("*?[") & set(path.name) else path.stem
-    return _UNFIT_FOR_NAMES.sub("_", text).strip("._-") or "stream"

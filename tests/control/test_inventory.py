@@ -12,6 +12,8 @@ from edgekit.control.project import Project, package_data_root
 from edgekit.control.yaml_files import parse_yaml
 from edgekit.core.engine import TensorRTOptions
 from edgekit.core.probation import Probation
+from edgekit.core.service import StreamSettings
+from edgekit.core.stream_names import STREAM_NAME_RULE
 from edgekit.errors import ConfigError, NotFoundError
 
 
@@ -29,7 +31,7 @@ def test_the_shipped_file_names_the_local_device():
     """The first command after `init` must find a device that works."""
     device = load_inventory(Project(package_data_root())).device("local")
     assert (device.kind, device.detector, device.service) == ("local", "roadscene", "roadscene")
-    assert device.source == LOCAL_SOURCE
+    assert device.streams == (StreamSettings(LOCAL_SOURCE),)
 
 
 def test_the_commented_jetsons_of_the_shipped_file_are_right():
@@ -41,7 +43,10 @@ def test_the_commented_jetsons_of_the_shipped_file_are_right():
     assert [device.name for device in inventory.devices] == ["xavier-nx", "orin-nano", "agx-orin"]
     xavier = inventory.device("xavier-nx")
     assert xavier.targets == Targets(fps=25, watts=15)
-    assert (xavier.cameras, xavier.source) == (("csi://0", "rtsp://10.0.0.7/yard"), "rtsp://10.0.0.7/street")
+    assert xavier.streams == (StreamSettings("csi://0", "gate"), StreamSettings("rtsp://10.0.0.7/yard", "yard"))
+    assert xavier.events is not None
+    assert ([zone.stay_s for zone in xavier.events.zones], xavier.events.lines[0].to_left) == ([30.0], "out")
+    assert xavier.events.unknown_names((), ("gate", "yard")) == ()
     assert (xavier.probation, xavier.backend) == (Probation(), "auto")
 
 
@@ -51,7 +56,8 @@ def test_the_commented_keys_of_the_local_device_are_right():
     block = text[text.index("  local:") : text.index("  # Jetsons.")]
     keys = [line.replace("# ", "", 1) for line in block.splitlines() if re.match(r"    # +[a-z0-9_]+: ", line)]
     device = read("devices:\n  local:\n    kind: local\n" + "\n".join(keys)).device("local")
-    assert (device.source, device.calibration) == (LOCAL_SOURCE, "NAME")
+    assert (device.streams, device.calibration) == ((StreamSettings(LOCAL_SOURCE),), "NAME")
+    assert device.page_port == 8080
     assert device.targets == Targets(fps=15, p99_ms=100, watts=10)
 
 
@@ -176,11 +182,44 @@ def test_a_new_release_is_watched_by_the_devices_rule_and_its_targets():
     assert (b.frames, b.min_fps, b.max_p99_ms) == (100, None, None)
 
 
-def test_the_first_camera_is_watched_where_no_source_is_named():
-    """A device with one camera needs to name it once."""
-    text = "devices: {a: {address: a, cameras: [/dev/one, /dev/two]}, b: {kind: local, cameras: [/c], source: /s}}"
-    a, b = read(text).devices
-    assert (a.source, b.source) == ("/dev/one", "/s")
+def test_all_cameras_are_watched_under_names_given_or_made():
+    """A second camera would be in the file and nobody would look at it."""
+    text = """devices:
+  listed: {address: a, cameras: [csi://0, "rtsp://me:pw@10.0.0.7/yard", "rtsp://me:pw@10.0.0.7/gate"]}
+  named: {address: a, cameras: {yard: csi://0}}
+  single: {address: a, cameras: [csi://0]}
+  local: {kind: local}
+"""
+    names = {device.name: [stream.name for stream in device.streams] for device in read(text).devices}
+    assert names == {"listed": ["csi-0", "10.0.0.7", "10.0.0.7-2"], "named": ["yard"], "single": [""], "local": [""]}
+
+
+def test_cameras_that_cannot_be_told_apart_are_refused():
+    """Files and events of two cameras would be mixed, or a name would lead out of a folder."""
+    assert problems_of(
+        "devices: {a: {kind: local, source: /s, cameras: [/c]}, b: {kind: local, cameras: {'../x': /c, '': /d}}, "
+        "c: {kind: local, cameras: {x: 3}}, d: {kind: local, cameras: 5}}"
+    ) == (
+        "devices.yaml: c: cameras.x: expected text, got 3",
+        "devices.yaml: d: cameras: expected a mapping, got 5",
+    )
+    assert problems_of(
+        "devices: {a: {kind: local, source: /s, cameras: [/c]}, b: {kind: local, cameras: {'../x': /c, 'y z': /d}}}"
+    ) == (
+        "devices.yaml: a: source, cameras: give one of them",
+        f"devices.yaml: b: cameras: {STREAM_NAME_RULE}, got '../x'",
+        f"devices.yaml: b: cameras: {STREAM_NAME_RULE}, got 'y z'",
+    )
+
+
+def test_zones_are_checked_with_the_file_they_stand_in():
+    """A zone of two corners would be found out on the device."""
+    (problem, other) = problems_of(
+        "devices: {a: {kind: local, events: {zones: [{name: yard, points: [[0, 0], [1, 1]]}], lnes: []}}, "
+        "b: {kind: local, events: {lines: [{name: gate, start: [0, 0], end: [2, 1]}]}}}"
+    )
+    assert "devices.yaml: a: events: " in problem and "3 to" in problem and "lnes: unknown field" in problem
+    assert "lines[0].end: expected x and y from 0 to 1" in other
 
 
 def test_what_a_probation_or_camera_cannot_be_is_refused():
@@ -193,10 +232,10 @@ def test_what_a_probation_or_camera_cannot_be_is_refused():
         "devices.yaml: a: probation.frames: expected 1 or more, got 0",
         "devices.yaml: a: probation.deadline_s: expected more than 0, got 0",
         "devices.yaml: a: probation.second: unknown key; did you mean 'seconds'?",
-        'devices.yaml: b: cameras.0: expected at least 1 characters, got ""',
+        'devices.yaml: b: cameras.: expected at least 1 characters, got ""',
     )
     (problem,) = problems_of("devices: {a: {kind: local, cameras: [/c, /c]}}")
-    assert problem == "devices.yaml: a: cameras: the same one twice: /c, /c"
+    assert problem == "devices.yaml: a: cameras: the same one twice"
 
 
 def test_a_typo_among_devices_and_groups_gets_the_nearest_of_both():

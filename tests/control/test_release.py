@@ -8,7 +8,7 @@ from edgekit.control.device_code import device_code
 from edgekit.control.release import make_release
 from edgekit.control.selftest import SelfTest
 from edgekit.core.selftest import SelfTestPicture, SelfTestPlan
-from edgekit.core.service import ServiceSettings
+from edgekit.core.service import ServiceSettings, StreamSettings
 from tests.core.test_engine import DETECTOR, PROFILE
 from tests.made_up_engines import tensorrt_manifest
 
@@ -16,7 +16,7 @@ from tests.made_up_engines import tensorrt_manifest
 def test_the_engines_attachments_are_part_of_a_release():
     """Without its kernels an engine in service would fall back to the CPU for pictures."""
     engine = tensorrt_manifest()
-    settings = ServiceSettings("street", "scenes://", (), 0, False)
+    settings = ServiceSettings("street", (StreamSettings("scenes://"),))
     files = {file.path: file for file in make_release("street", PROFILE, DETECTOR, settings, engine, 1).manifest.files}
     (kernels,) = engine.attachments
     assert files["engine/kernels.cubin"].sha256 == kernels.sha256
@@ -29,7 +29,7 @@ def test_the_self_test_travels_with_the_release(tmp_path):
     (tmp_path / "00.jpg").write_bytes(b"picture")
     (tmp_path / "selftest.json").write_text("{}")
     plan = SelfTestPlan("e" * 16, 0.25, (SelfTestPicture("00.jpg", "a" * 64, ()),))
-    engine, settings = tensorrt_manifest(), ServiceSettings("street", "scenes://")
+    engine, settings = tensorrt_manifest(), ServiceSettings("street", (StreamSettings("scenes://"),))
     release = make_release("street", PROFILE, DETECTOR, settings, engine, 1, SelfTest(plan, tmp_path))
     files = {file.path: file for file in release.manifest.files}
     assert release.paths[files["selftest/00.jpg"].sha256] == tmp_path / "00.jpg"
@@ -40,7 +40,7 @@ def test_the_self_test_travels_with_the_release(tmp_path):
 
 def test_the_class_names_what_the_device_must_be():
     """Signed later as it is: whoever checks it has nothing but this."""
-    engine, settings = tensorrt_manifest(), ServiceSettings("street", "scenes://")
+    engine, settings = tensorrt_manifest(), ServiceSettings("street", (StreamSettings("scenes://"),))
     of_a_pc = make_release("street", PROFILE, DETECTOR, settings, engine, 1).manifest.device_class
     assert of_a_pc["engine_key"] == PROFILE.engine_key and of_a_pc["version"] == PROFILE.backend_version
     jetson = replace(PROFILE, module="xavier-nx-8gb", backend="tensorrt", backend_version="8.5.2", sm=72, l4t="35.4.1")

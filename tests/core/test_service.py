@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.core.service import Health, ServiceSettings, is_alive
+from edgekit.core.events import EventSettings
+from edgekit.core.service import Health, ServiceSettings, StreamSettings, is_alive
 from edgekit.core.wire import from_wire, to_wire
+from edgekit.core.zones import Zone
 from edgekit.errors import ConfigError
 
 HEALTH = Health("street", "r" * 16, 4321, 100, 7, 14.9, 31.5, 2, "e" * 16, "int8", 1000.0, 1010.0)
@@ -32,11 +34,15 @@ def test_a_service_is_alive_while_frames_advance(health, updated_s, alive):
 def test_health_and_settings_survive_the_wire():
     """They are files between processes."""
     assert from_wire(Health, json.loads(json.dumps(to_wire(replace(HEALTH, frame_age_ms=None))))).frame_age_ms is None
-    settings = ServiceSettings("street", "scenes://?fps=15", ("jsonl:out.jsonl",), threads=2, loop=True)
+    yard = Zone("yard", ((0.0, 0.0), (1.0, 0.0), (0.5, 1.0)), stay_s=30.0)
+    streams = (StreamSettings("scenes://?fps=15", "north"), StreamSettings("csi://0", "south"))
+    settings = ServiceSettings(
+        "street", streams, ("jsonl:out.jsonl",), threads=2, loop=True, events=EventSettings((yard,)), page_port=0
+    )
     assert from_wire(ServiceSettings, json.loads(json.dumps(to_wire(settings)))) == settings
 
 
 def test_one_sink_written_without_its_list_is_refused():
     """Text is a sequence of letters: "jsonl:x" must not become seven sinks."""
     with pytest.raises(ConfigError, match=r"settings\.sinks: expected a list"):
-        from_wire(ServiceSettings, {"service": "a", "source": "b", "sinks": "jsonl:x"}, "settings")
+        from_wire(ServiceSettings, {"service": "a", "streams": [{"uri": "b"}], "sinks": "jsonl:x"}, "settings")

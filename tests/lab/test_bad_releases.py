@@ -20,7 +20,7 @@ from edgekit.control.selftest import load_selftest
 from edgekit.control.services import ask_state, find_service, put_in_service
 from edgekit.control.survey import survey
 from edgekit.core.activation import Probation
-from edgekit.core.service import ServiceSettings
+from edgekit.core.service import ServiceSettings, StreamSettings
 from edgekit.errors import DeployError, UnhealthyError
 from tests.lab.deploying import (
     SERVICE,
@@ -69,7 +69,7 @@ def facts(project, device):
 def release(facts, source=SOURCE, **altered):
     """The device's release with another source, or with other bytes in some files (path with __ for /)."""
     (engine,) = [engine for engine in facts.engines if engine.precision == "fp32"]
-    settings = ServiceSettings(SERVICE, source)
+    settings = ServiceSettings(SERVICE, (StreamSettings(source),))
     floor = facts.service.journal.floor
     selftest = load_selftest(facts.record(engine))
     made = make_release(SERVICE, facts.profile, facts.detector.spec, settings, engine, floor + 1, selftest)

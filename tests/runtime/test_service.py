@@ -24,7 +24,7 @@ from edgekit.core.detections import Detections
 from edgekit.core.engine import BuildRequest
 from edgekit.core.requests import DetectRequest
 from edgekit.core.selftest import SELFTEST_NAME, SelfTestPicture, SelfTestPlan, objects_of
-from edgekit.core.service import Health, ServiceSettings
+from edgekit.core.service import Health, ServiceSettings, StreamSettings
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.files import sha256_file, write_json
 from edgekit.runtime.detect import run_detect
@@ -40,6 +40,12 @@ SERVE = "import sys; from edgekit.runtime.__main__ import main; {before}; sys.ex
 
 def quiet(what, done, total):
     pass
+
+
+def streams_of(source):
+    """Settings of one source's address, or of several, {name: address}."""
+    named = source if isinstance(source, dict) else {"": source}
+    return tuple(StreamSettings(uri, name) for name, uri in named.items())
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ class Device:
         self.request = str(root / "serve.json")
 
     def settings(self, source, **more):
-        write_json(self.release / "settings.json", to_wire(ServiceSettings("street", source, **more)))
+        write_json(self.release / "settings.json", to_wire(ServiceSettings("street", streams_of(source), **more)))
 
     def health(self) -> Health:
         return from_wire(Health, json.loads((self.state / "health.json").read_text()))

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from edgekit.core.stream_names import MOST_STREAMS
 from edgekit.errors import SourceError, UsageError
 from edgekit.runtime.file_sources import PictureSource
 from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import Pipeline
-from edgekit.runtime.stream_group import MOST_STREAMS, StreamGroup, open_sources, stream_names
+from edgekit.runtime.stream_group import StreamGroup, open_sources
 from tests.fakes import FakeEngine, Greys, detector_spec
 
 
@@ -35,20 +36,6 @@ def detect(source, *, delay_s=0.0, batch=4):
 
 def indices(frames, stream):
     return [detected.frame.index for detected in frames if detected.frame.stream == stream]
-
-
-@pytest.mark.parametrize(
-    ("uris", "names"),
-    [
-        (["videos/front.mp4", "videos/back.mp4"], ("front", "back")),
-        (["a/cam.mp4", "b/cam.mp4", "c/cam.avi"], ("cam", "cam-2", "cam-3")),
-        (["scenes://?seed=1", "scenes://?seed=2", "memory://"], ("scenes", "scenes-2", "memory")),
-        (["drive/*.png", "Straße 1.mp4", "file:///x/y.mp4", "/"], ("drive", "Straße_1", "y", "stream")),
-    ],
-)
-def test_streams_are_named_after_their_sources(uris, names):
-    """People could not tell the cameras apart, or a name would be no file name."""
-    assert names == stream_names(uris)
 
 
 def test_every_frame_of_every_file_comes_out_once_in_its_stream_s_order():
