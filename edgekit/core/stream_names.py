@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import PurePath
 from typing import List, Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -38,7 +38,7 @@ def _name_of(uri: str) -> str:
     if scheme.lower() == "csi":
         return _fit(f"csi-{rest.partition('?')[0]}")
     if scheme.lower() == "v4l2":
-        return _fit(PurePath(rest.partition("?")[0]).name)
+        return _fit(posixpath.basename(rest.partition("?")[0]))
     if scheme.lower() == "rtsp":
         return _fit(_host_of(uri))  # never of the path: some cameras take their password there
     return _fit(scheme)
@@ -52,9 +52,9 @@ def _host_of(uri: str) -> str:
 
 
 def _name_of_path(text: str) -> str:
-    path = PurePath(text)
+    folder, name = posixpath.split(text)
     # Of a pattern such as drive/*.png, the folder names it better.
-    return _fit(path.parent.name if set("*?[") & set(path.name) else path.stem)
+    return _fit(posixpath.basename(folder) if set("*?[") & set(name) else posixpath.splitext(name)[0])
 
 
 def _fit(text: str) -> str:

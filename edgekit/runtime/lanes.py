@@ -28,11 +28,16 @@ class Lane(Generic[T]):
         self.finished = False
         self.error: Optional[BaseException] = None
         self.dropped = 0
+        self.served = 0  # the later, the higher
         self._lanes = lanes
 
     def put(self, item: T) -> bool:
         """Hand over an item. False if the consumer has left, so that the producer can stop."""
         return self._lanes._put(self, item)
+
+    def pass_over(self) -> bool:
+        """Count an item as dropped instead of handing it over. False if the consumer has left."""
+        return self._lanes._pass_over(self)
 
     def finish(self, error: Optional[BaseException] = None) -> None:
         """The producer's last call: no more items, because of `error` if there was one."""
@@ -40,17 +45,18 @@ class Lane(Generic[T]):
 
 
 class Lanes(Generic[T]):
-    """The consumer's end of all streams. The lane whose turn has waited longest is served first.
+    """The consumer's end of all streams. Of the lanes with items, the one that was served longest ago comes first.
 
-    A lane keeps its turn while newer items replace the one that waits: by their age alone, a fast stream's ever young
-    items would never be the oldest.
+    By the age of what waits, a fast stream's ever young items would never be the oldest; and by the order in which they
+    came, a stream that has its next item a moment after its turn would lose that turn to faster ones.
     """
 
     def __init__(self) -> None:
         self._lanes: List[Lane[T]] = []
-        self._turns: Dict[Lane[T], None] = {}  # the lanes with items, in the order of being served
+        self._turns: Dict[Lane[T], None] = {}  # the lanes with items
         self._changed = Changed()
         self._closed = False
+        self._serving = 0
         self._fatal: Optional[Lane[T]] = None
 
     def add(self, name: str, *, latest: bool, capacity: int = 1) -> Lane[T]:
@@ -63,7 +69,7 @@ class Lanes(Generic[T]):
 
     @property
     def dropped(self) -> Dict[str, int]:
-        """Items that a newer one replaced, by stream."""
+        """Items that a newer one replaced or that were passed over, by stream."""
         return {lane.name: lane.dropped for lane in self._lanes}
 
     @property
@@ -107,8 +113,10 @@ class Lanes(Generic[T]):
             self._changed.notify_all()
 
     def _serve(self) -> T:
-        lane = next(iter(self._turns))
+        lane = min(self._turns, key=_served)
         del self._turns[lane]
+        self._serving += 1
+        lane.served = self._serving
         item = lane.items.popleft()
         if lane.items:
             self._turns[lane] = None
@@ -136,9 +144,18 @@ class Lanes(Generic[T]):
             self._changed.notify_all()
             return True
 
+    def _pass_over(self, lane: Lane[T]) -> bool:
+        with self._changed:
+            lane.dropped += 1
+            return not self._closed
+
     def _finish(self, lane: Lane[T], error: Optional[BaseException]) -> None:
         with self._changed:
             lane.finished, lane.error = True, error
             if error is not None and not lane.latest and self._fatal is None:
                 self._fatal = lane
             self._changed.notify_all()
+
+
+def _served(lane: Lane[T]) -> int:
+    return lane.served

@@ -22,6 +22,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 from edgekit.errors import UsageError
 from edgekit.runtime.frames import Frame, Source
 from edgekit.runtime.lanes import Lane, Lanes
+from edgekit.runtime.pace import Pace
 from edgekit.runtime.pipeline_batch import DetectedFrame, StageTimes
 from edgekit.runtime.pipeline_inline import InlineLoop
 from edgekit.runtime.pipeline_threads import StageThreads, join, new_thread, run_stage
@@ -41,11 +42,14 @@ class Pipeline:
     """Iterate it for DetectedFrames, in order within each stream; use it as a context manager.
 
     The pipeline alone reads `source` until it is closed, and leaves it and `stages` open. slots: memory of
-    stages.make_slot to use instead of new one, so that pipelines one after the other share it. An error of any stage is
-    raised to the caller, after the frames before it.
+    stages.make_slot to use instead of new one, so that pipelines one after the other share it. pace: which frames of
+    live streams come in at all; the others count as dropped. An error of any stage is raised to the caller, after the
+    frames before it.
     """
 
-    def __init__(self, source: Source, stages: Stages, slots: Optional[Sequence[Any]] = None) -> None:
+    def __init__(
+        self, source: Source, stages: Stages, slots: Optional[Sequence[Any]] = None, pace: Optional[Pace] = None
+    ) -> None:
         batch, streams = stages.input_size.batch, source.streams
         if source.live and batch > 1 and len(streams) == 1:
             raise UsageError(
@@ -65,7 +69,7 @@ class Pipeline:
         lanes: Lanes[Frame] = Lanes()
         self._frames = lanes
         capacity = _frames_ahead(stages)
-        self._capturers = [_capturer(stream, lanes, capacity) for stream in streams]
+        self._capturers = [_capturer(stream, lanes, capacity, pace) for stream in streams]
         if stages.launch_waits or source.live:
             self._work = StageThreads(lanes, stages, pool, source.live)
         else:
@@ -73,7 +77,7 @@ class Pipeline:
 
     @property
     def dropped(self) -> int:
-        """Frames of live streams that a newer one replaced before there was time for them."""
+        """Frames of live streams that a newer one replaced before there was time for them or its pace left out."""
         return sum(self._frames.dropped.values())
 
     @property
@@ -132,12 +136,14 @@ def _frames_ahead(stages: Stages) -> int:
     return batch if stages.launch_waits else batch + stages.slots - 1
 
 
-def _capturer(stream: Source, lanes: Lanes[Frame], capacity: int) -> threading.Thread:
+def _capturer(stream: Source, lanes: Lanes[Frame], capacity: int, pace: Optional[Pace]) -> threading.Thread:
     lane = lanes.add(stream.name, latest=stream.live, capacity=capacity)
-    return new_thread("capture", lambda: run_stage(lambda: _capture(stream, lane), (), lane))
+    mine = pace if stream.live else None
+    return new_thread("capture", lambda: run_stage(lambda: _capture(stream, lane, mine), (), lane))
 
 
-def _capture(stream: Source, lane: Lane[Frame]) -> None:
+def _capture(stream: Source, lane: Lane[Frame], pace: Optional[Pace]) -> None:
     for frame in stream:
-        if not lane.put(frame):
+        admitted = pace is None or pace.admits(lane.name, frame.captured_s, lane.dropped)
+        if not (lane.put(frame) if admitted else lane.pass_over()):
             return
