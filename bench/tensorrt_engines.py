@@ -4,9 +4,10 @@
 
 A case: the verb `build` from nothing (no cache), and the same again with its caches. With --one-process one process
 builds all cases after one another with one cache: the first is cold, the others are not. Then time on the GPU of the
-engine in a stream and as a CUDA graph; the verb `bench` on 1080p frames in memory (engine and pipeline in turns); and
-for models that were trained (SETS_DIR/frozen exists and the name begins with "roadscene") the verb `predict`, whose
-answers bench/tensorrt_report.py turns into mAP. Every case is one JSON file in OUT_DIR, written as soon as it is known.
+engine in a stream and as a CUDA graph; the verb `bench` on 1080p frames in memory (engine and pipeline in turns); where
+the host's time goes; and for models that were trained (SETS_DIR/frozen exists and the name begins with "roadscene") the
+verb `predict`, whose answers bench/tensorrt_report.py turns into mAP. Every case is one JSON file in OUT_DIR, written
+as soon as it is known.
 """
 
 from __future__ import annotations
@@ -87,12 +88,14 @@ def run_case(case: Dict[str, Any], key: str, arguments: argparse.Namespace) -> N
     if arguments.build_only:
         return
     engine = str(Path(request["engines_dir"]) / read_note(arguments, case)["cold"]["manifest"]["engine_id"])
-    note(arguments, case, {"replay": replay(engine)})
+    note(arguments, case, {"replay": measured_by("tensorrt_replay.py", engine)})
     bench = {"engine_dir": engine, "detector": case["detector"], "duration_s": arguments.seconds, "warmup_frames": 200}
     bench["batch"] = case["detector"]["profile"]["optimum"]["batch"]
     with PowerMeter() as power:
         note(arguments, case, {"bench": [verb("bench", bench, arguments.work) for _ in range(arguments.repeat)]})
     note(arguments, case, {"gpu_power_mean_w": power.mean_w})
+    if bench["batch"] == 1:
+        note(arguments, case, {"stages": measured_by("tensorrt_stages.py", engine)})
     frozen = arguments.sets_dir / "frozen"
     if case["name"].startswith("roadscene-") and bench["batch"] == 1 and frozen.is_dir():
         out = arguments.out_dir / f"{case['name']}.jsonl"
@@ -136,12 +139,12 @@ def timed_build(request: Dict[str, Any], arguments: argparse.Namespace) -> Dict[
     return {"wall_s": round(time.perf_counter() - started_s, 2), "manifest": manifest}
 
 
-def replay(engine: str) -> Dict[str, Any]:
-    """bench/tensorrt_replay.py in a process of its own."""
-    command = [sys.executable, str(ROOT / "bench" / "tensorrt_replay.py"), engine]
+def measured_by(script: str, engine: str) -> Dict[str, Any]:
+    """A script of this folder on an engine, in a process of its own."""
+    command = [sys.executable, str(ROOT / "bench" / script), engine]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     if done.returncode != 0:
-        raise RuntimeError(f"replay ended with {done.returncode}: {done.stderr.decode()[-600:]}")
+        raise RuntimeError(f"{script} ended with {done.returncode}: {done.stderr.decode()[-600:]}")
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 

@@ -1,9 +1,10 @@
-"""Turn what bench/tensorrt_engines.py measured into a table, and bench/results/tensorrt-DATE.json. Runs on the host.
+"""Turn what bench/tensorrt_engines.py measured into tables, and bench/results/tensorrt-DATE.json. Runs on the host.
 
-    python bench/tensorrt_report.py OUT_DIR [--reference onnxruntime.jsonl] [--save]
+    python bench/tensorrt_report.py OUT_DIR [--reference onnxruntime.jsonl] [--save [--name one-gpu]]
 
 OUT_DIR holds a JSON file for each case and the predictions of trained models; mAP is computed here, on the truth of the
-set roadscene-frozen. --reference: predictions of the ONNX model itself on the same pictures.
+set roadscene-frozen. --reference: predictions of the ONNX model itself on the same pictures. --name: of these figures,
+where a day has several; bench/results/tensorrt-NAME-DATE.json.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.evaluate import evaluate
 from edgekit.control.project import find_project
 from edgekit.control.truth import Truth
+from edgekit.core.stats import mean_interval
 from edgekit.files import write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -44,6 +46,16 @@ _COLUMNS = (
     ("mAP50-95", "map50_95"),
     ("mAP50", "map50"),
 )
+_HOST_COLUMNS = (
+    ("engine", "name"),
+    ("preprocess us", "preprocess_us"),
+    ("launch us", "launch_us_alone"),
+    ("collect us", "collect_us"),
+    ("one thread's share", "plain_share"),
+    ("letterbox us: OpenCV", "opencv_us"),
+    ("GPU, host's part: constant, changing", "letterbox_host_us"),
+    ("GPU, until done: constant, changing", "letterbox_done_us"),
+)
 
 
 def main() -> int:
@@ -52,6 +64,7 @@ def main() -> int:
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--save", action="store_true")
+    parser.add_argument("--name", default="", help="told apart from other figures of the day by this")
     arguments = parser.parse_args()
     truth, labels = frozen_truth()
     cases = [
@@ -63,7 +76,8 @@ def main() -> int:
     result = {"machine": machine, "reference_onnxruntime_fp32": reference, "rows": rows}
     print(render(result))
     if arguments.save:
-        write_json(RESULTS / f"tensorrt-{datetime.now(timezone.utc):%Y-%m-%d}.json", result)
+        stem = "-".join(filter(None, ["tensorrt", arguments.name, f"{datetime.now(timezone.utc):%Y-%m-%d}"]))
+        write_json(RESULTS / f"{stem}.json", result)
     return 0
 
 
@@ -97,6 +111,8 @@ def row_of(case: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         row |= replay_figures(case["replay"])
     if "bench" in case:
         row |= bench_figures([each["measurement"] for each in case["bench"]], case.get("gpu_power_mean_w"))
+    if "stages" in case:
+        row |= host_figures(case["stages"])
     return row
 
 
@@ -131,19 +147,44 @@ def replay_figures(replay: dict[str, Any]) -> dict[str, Any]:
 def bench_figures(runs: list[dict[str, Any]], power_w: float | None) -> dict[str, Any]:
     """Medians over the runs of `bench`, and the shares of each."""
     shares = [run["pipeline_rate"]["fps"] / run["engine_rate"]["fps"] for run in runs]
+    _, low, high = mean_interval(shares)
     return {
         "engine_fps": round(statistics.median(run["engine_rate"]["fps"] for run in runs)),
         "pipeline_fps": round(statistics.median(run["pipeline_rate"]["fps"] for run in runs)),
-        "share": f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})",
+        "share": f"{statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})",
+        "shares": [round(share, 4) for share in shares],
+        "share_mean_interval": [round(low, 4), round(high, 4)],
         "host_ms": round(statistics.median(run["stages"]["host"]["p50_ms"] for run in runs), 2),
         "power_w": power_w,
     }
 
 
+def host_figures(stages: dict[str, Any]) -> dict[str, Any]:
+    """The host's microseconds a frame in each verb, one frame after the other, and the ways into the input."""
+    verbs, ways = stages["verbs_us"], stages["letterbox"]
+    return {
+        "preprocess_us": verbs["preprocess"],
+        "launch_us_alone": verbs["launch"],
+        "collect_us": verbs["collect"],
+        "plain_share": stages["share_of_replay"]["plain"],
+        "opencv_us": ways["opencv_us"],
+        "letterbox_host_us": f"{ways['gpu_constant_host_us']}, {ways['gpu_changing_host_us']}",
+        "letterbox_done_us": f"{ways['gpu_constant_until_done_us']}, {ways['gpu_changing_until_done_us']}",
+    }
+
+
+def table(rows: list[dict[str, Any]], columns: tuple[tuple[str, str], ...]) -> list[str]:
+    """Lines of Markdown; what a row lacks is left empty."""
+    lines = [f"| {' | '.join(title for title, _ in columns)} |", f"|{'---|' * len(columns)}"]
+    return lines + [f"| {' | '.join(str(row.get(key, '')) for _, key in columns)} |" for row in rows]
+
+
 def render(result: dict[str, Any]) -> str:
-    """The table, Markdown."""
-    lines = [f"| {' | '.join(title for title, _ in _COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
-    lines += [f"| {' | '.join(str(row.get(key, '')) for _, key in _COLUMNS)} |" for row in result["rows"]]
+    """The tables, Markdown."""
+    lines = table(result["rows"], _COLUMNS)
+    with_host = [row for row in result["rows"] if "collect_us" in row]
+    if with_host:
+        lines += ["", *table(with_host, _HOST_COLUMNS)]
     reference = result["reference_onnxruntime_fp32"]
     if reference:
         lines.append(f"\nONNX Runtime FP32 on the same pictures: mAP50-95 {reference['map50_95']}.")

@@ -447,7 +447,10 @@ def test_a_process_that_forgets_to_close_ends_quietly(build_tiny, tmp_path):
 
 @pytest.mark.gpu
 def test_a_thousand_engines_leave_no_memory_behind(build_tiny):
-    """A service that reloads its engine every night must not need a restart every month."""
+    """A service that reloads its engine every night must not need a restart every month.
+
+    The driver tells what is free on the whole GPU, so this holds only while nobody else uses it.
+    """
     built = build_tiny(1)
     plan = built.folder / built.manifest.file_name
     given = {"images": pictures(1)}
