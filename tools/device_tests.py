@@ -12,7 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv38"
 # The newest releases for Python 3.8 of what a board has or of what stands in for it.
-PACKAGES = ("numpy<1.25", "opencv-python-headless<4.11", "onnxruntime==1.19.2", "onnx==1.17.0", "pytest==8.3.5")
+PACKAGES = (
+    "numpy<1.25",
+    "opencv-python-headless<4.11",
+    "onnxruntime==1.19.2",
+    "onnx==1.17.0",
+    "paho-mqtt==2.1.0",
+    "pytest==8.3.5",
+)
 TESTS = ("tests/core", "tests/scenes", "tests/runtime", "tests/test_files.py", "tests/test_errors.py")
 
 

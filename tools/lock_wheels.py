@@ -22,10 +22,13 @@ PLATFORMS = [f"manylinux_2_{minor}" for minor in range(17, 40)] + ["manylinux201
 NUMPY = {"cp38": "numpy<1.24", "cp310": "numpy<2", "cp312": "numpy<2"}
 # pycuda is compiled on a device; what it needs there beside CUDA is its build system and these.
 PYCUDA = ("pycuda==2026.1", "pytools>=2011.2", "platformdirs>=2.2", "mako", "setuptools<81", "wheel")
-ONNXRUNTIME = ("onnxruntime", "onnx", "opencv-python-headless<4.12")
-# onnxruntime names these for tools that device code never calls. Its quantisation imports sympy, so that stays.
+# Its quantisation imports sympy, which newer releases do not name any more.
+ONNXRUNTIME = ("onnxruntime", "onnx", "opencv-python-headless<4.12", "sympy")
+# onnxruntime names these for tools that device code never calls.
 UNUSED = {"coloredlogs", "humanfriendly", "flatbuffers"}
-SETS = {"jetson": PYCUDA, "onnxruntime": ONNXRUNTIME}
+# What a service speaks to an MQTT broker with: the newest that there is for Python 3.8, for all.
+PAHO = "paho-mqtt==2.1.0"
+SETS = {"jetson": (*PYCUDA, PAHO), "onnxruntime": (*ONNXRUNTIME, PAHO)}
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 # What of edgekit runs on a device; the same folders that keep to Python 3.8.
 _DEVICE_CODE = ("__init__.py", "errors.py", "files.py", "core", "scenes", "runtime")
-_CODE_SUFFIXES = (".py", ".cu")
+_CODE_SUFFIXES = (".py", ".cu", ".html", ".css", ".js", ".svg")
 
 
 def device_code() -> dict[str, Path]:
-    """The source files that run on a device, Python and CUDA, by their path below edgekit/."""
+    """The source files of what runs on a device, Python, CUDA and its page, by their path below edgekit/."""
     package = Path(__file__).resolve().parents[1]
     found: dict[str, Path] = {}
     for name in _DEVICE_CODE:

@@ -43,13 +43,13 @@ class VideoFile:
 
     def write(self, detected: DetectedFrame) -> None:
         """Add a frame."""
-        picture = annotate(detected.frame.pixels, detected.detections, self._labels)
+        picture = annotate(detected.frame.pixels, detected.detections, self._labels, detected.track_ids)
         if self._writer is None:
-            self._size = _even_size(picture)
+            self._size = even_size(picture)
             self._writer = self._open()
-        fitted = _fitted(picture, *self._size)
+        picture = fitted(picture, *self._size)
         for _ in range(self._repeats(detected.frame)):
-            self._writer.write(fitted)
+            self._writer.write(picture)
 
     def finish(self) -> List[str]:
         """Complete the file; its path, or nothing if no frame came."""
@@ -141,7 +141,7 @@ class PictureFolder:
     def write(self, detected: DetectedFrame) -> None:
         """Write one picture; it appears whole."""
         path = self._path_for(detected.frame)
-        picture = annotate(detected.frame.pixels, detected.detections, self._labels)
+        picture = annotate(detected.frame.pixels, detected.detections, self._labels, detected.track_ids)
         encoded, content = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         if not encoded:
             raise DeviceError(f"{path} cannot be encoded")
@@ -178,13 +178,14 @@ class PictureFolder:
         return path
 
 
-def _even_size(picture: np.ndarray) -> Tuple[int, int]:
+def even_size(picture: np.ndarray) -> Tuple[int, int]:
     """(width, height), made even: most encoders halve the colour planes."""
     height, width = picture.shape[:2]
     return max(2, width - width % 2), max(2, height - height % 2)
 
 
-def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture at a video's size: cut by an odd row or column, else scaled as a whole with black around it."""
     if picture.shape[:2] == (height, width):
         return picture
     if 0 <= picture.shape[0] - height <= 1 and 0 <= picture.shape[1] - width <= 1:

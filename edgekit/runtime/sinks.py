@@ -1,109 +1,58 @@
-"""Where detections go: JSON lines, an annotated video, annotated pictures. Any number of them for one source."""
+"""Where detections go: JSON lines, event lines, video, pictures, clips, an MQTT broker. Any number for one source."""
 
 from __future__ import annotations
 
-import errno
 import os
-from contextlib import contextmanager, suppress
+import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Protocol, Sequence, Tuple, Type, Union
+from typing import Callable, Dict, FrozenSet, List, Sequence
 
-from edgekit.errors import DeviceError, EdgekitError, UsageError
+from edgekit.core.broker_uri import EXAMPLES, parse_broker_uri
+from edgekit.errors import DeviceError, UsageError
+from edgekit.runtime.clips.sink import CLIP_EXAMPLE, ClipFolder
 from edgekit.runtime.frames import Source
-from edgekit.runtime.jsonl_sink import JsonlFile, JsonlLog
+from edgekit.runtime.jsonl_sink import JsonlFile, JsonlLog, event_lines, line_of
 from edgekit.runtime.picture_sinks import PictureFolder, VideoFile, VideoFiles, video_path
-from edgekit.runtime.pipeline import DetectedFrame
-from edgekit.runtime.uris import split_sink
+from edgekit.runtime.sink import Sink, Sinks, reporting
+from edgekit.runtime.uris import SinkAddress, split_sink
 
-SINK_EXAMPLES = {"jsonl": "jsonl:PATH.jsonl", "video": "video:PATH.mp4", "images": "images:FOLDER"}
+__all__ = ["EVENT_SINKS", "SINK_EXAMPLES", "Sink", "Sinks", "open_sinks"]
 
-
-class Sink(Protocol):
-    """One destination. After `finish` or `abort` it is not used again."""
-
-    target: Path
-
-    def write(self, detected: DetectedFrame) -> None:
-        """Take one frame."""
-
-    def finish(self) -> List[str]:
-        """Complete what was written; the paths that now exist."""
-
-    def abort(self) -> None:
-        """Remove what is incomplete."""
+SINK_EXAMPLES = {
+    "jsonl": "jsonl:PATH.jsonl",
+    "events": "events:PATH.jsonl",
+    "video": "video:PATH.mp4",
+    "images": "images:FOLDER",
+    "clips": CLIP_EXAMPLE,
+    **EXAMPLES,
+}
+# These take nothing but events, so without zones or lines they stay empty.
+EVENT_SINKS = ("events", "clips")
 
 
-class Sinks:
-    """All sinks of one run, as a context manager.
+def open_sinks(uris: Sequence[str], labels: Sequence[str], source: Source, *, steady: bool = False) -> Sinks:
+    """The sinks at addresses such as those of SINK_EXAMPLES; none at all is fine. steady: see Sinks.
 
-    Leaving it normally, by Ctrl-C or by exit completes the files with the frames written so far; any other error
-    removes the incomplete ones.
+    A file appears under its name when it is complete. Only JSON lines of a live source, which may never end, and events
+    grow under their final name. An MQTT broker may be away. Raises UsageError for a wrong address, or one that would
+    overwrite what the source reads, DeviceError if a package for it is missing.
     """
-
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = list(sinks)
-        self._written: List[str] = []
-
-    @property
-    def written(self) -> Tuple[str, ...]:
-        """Files and folders that are complete; filled when the context ends."""
-        return tuple(self._written)
-
-    def write(self, detected: DetectedFrame) -> None:
-        """Give a frame to every sink. Raises DeviceError if one cannot write."""
-        for sink in self._sinks:
-            with _reporting(sink.target):
-                sink.write(detected)
-
-    def __enter__(self) -> Sinks:
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: Any) -> None:
-        if kind is None or not issubclass(kind, Exception):
-            self._finish()
-        else:
-            self._abort()
-
-    def _finish(self) -> None:
-        while self._sinks:
-            sink = self._sinks[0]
-            try:
-                with _reporting(sink.target):
-                    self._written.extend(sink.finish())
-            except BaseException:
-                self._abort()
-                raise
-            self._sinks.pop(0)
-
-    def _abort(self) -> None:
-        for sink in self._sinks:
-            # A full disk fails once more when buffers are let go; the first error is the one to tell.
-            with suppress(OSError):
-                sink.abort()
-        self._sinks.clear()
-
-
-def open_sinks(uris: Sequence[str], labels: Sequence[str], source: Source) -> Sinks:
-    """The sinks at `jsonl:PATH`, `video:PATH` and `images:FOLDER` addresses; none at all is fine.
-
-    A file appears under its name when it is complete. Only JSON lines of a live source, which may never end, grow under
-    their final name. Raises UsageError for a wrong address, or one that would overwrite what the source reads.
-    """
-    targets = [split_sink(uri, SINK_EXAMPLES) for uri in uris]
-    twice = {path for _, path in targets if sum(path == other for _, other in targets) > 1}
+    addresses = [split_sink(uri, SINK_EXAMPLES) for uri in uris]
+    places = [address.place for address in addresses]
+    twice = [address.shown for address in addresses if places.count(address.place) > 1]
     if twice:
-        raise UsageError(f"two sinks write to {sorted(twice)[0]}", hint="give each its own path")
+        raise UsageError(f"two sinks write to {sorted(twice)[0]}", hint="give each its own")
     protected = frozenset(os.path.realpath(path) for path in source.paths)
     sinks: List[Sink] = []
     try:
-        for kind, path in targets:
-            _refuse_overwriting(path, protected)
-            with _reporting(path):
-                sinks.append(_OPENERS[kind](Path(path), labels, source, protected))
+        for address in addresses:
+            _refuse_overwriting(address.place, protected)
+            with reporting(address.shown):
+                sinks.append(_OPENERS[address.kind](address, labels, source, protected))
     except BaseException:
-        Sinks(sinks)._abort()
+        Sinks(sinks).abort()
         raise
-    return Sinks(sinks)
+    return Sinks(sinks, steady=steady)
 
 
 def _refuse_overwriting(path: str, protected: FrozenSet[str]) -> None:
@@ -111,20 +60,17 @@ def _refuse_overwriting(path: str, protected: FrozenSet[str]) -> None:
         raise UsageError(f"{path} is what the source reads", hint="name another file to write")
 
 
-@contextmanager
-def _reporting(target: Union[str, Path]) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        kind: Type[EdgekitError] = DeviceError if error.errno == errno.ENOSPC else UsageError
-        raise kind(f"{target} cannot be written", why=error.strerror or str(error)) from None
+def _open_jsonl(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    path = Path(sink.place)
+    return JsonlLog(path, lambda frame: line_of(frame, labels)) if source.live else JsonlFile(path, labels)
 
 
-def _open_jsonl(path: Path, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
-    return JsonlLog(path, labels) if source.live else JsonlFile(path, labels)
+def _open_events(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    return JsonlLog(Path(sink.place), event_lines)
 
 
-def _open_video(path: Path, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+def _open_video(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    path = Path(sink.place)
     if len(source.streams) > 1:
         for stream in source.streams:
             _refuse_overwriting(str(video_path(path, stream.name)), protected)
@@ -132,12 +78,40 @@ def _open_video(path: Path, labels: Sequence[str], source: Source, protected: Fr
     return VideoFile(path, labels, source.fps, live=source.live)
 
 
-def _open_images(path: Path, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
-    return PictureFolder(path, labels, protected)
+def _open_images(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    return PictureFolder(Path(sink.place), labels, protected)
 
 
-_OPENERS: Dict[str, Callable[[Path, Sequence[str], Source, FrozenSet[str]], Sink]] = {
+def _open_clips(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    folder = Path(os.path.realpath(sink.place))
+    if any(Path(path).parent == folder for path in protected):
+        raise UsageError(
+            f"{sink.place} holds what the source reads",
+            why="old clips are deleted when the quota is full",
+            hint="name another folder",
+        )
+    return ClipFolder.open(sink, labels, source)
+
+
+def _open_broker(sink: SinkAddress, labels: Sequence[str], source: Source, protected: FrozenSet[str]) -> Sink:
+    broker = parse_broker_uri(sink.place)
+    try:
+        from edgekit.runtime.mqtt_sink import MqttSink  # with it comes paho, which other sinks do without
+    except ImportError as error:
+        raise DeviceError(
+            "for MQTT this Python needs the package paho-mqtt, 2.0 or newer",
+            why=str(error),
+            hint=f"{sys.executable} -m pip install 'paho-mqtt>=2.0', or for a device: edgekit provision",
+        ) from None
+    return MqttSink(broker, labels)
+
+
+_OPENERS: Dict[str, Callable[[SinkAddress, Sequence[str], Source, FrozenSet[str]], Sink]] = {
     "jsonl": _open_jsonl,
+    "events": _open_events,
     "video": _open_video,
     "images": _open_images,
+    "clips": _open_clips,
+    "mqtt": _open_broker,
+    "mqtts": _open_broker,
 }

@@ -1,21 +1,25 @@
-"""Reading the addresses of sources and sinks: `scheme://?option=value`, `kind:PATH`, or a plain path."""
+"""Reading the addresses of sources and sinks: `scheme://?option=value`, `kind:PATH?option=value`, or a plain path."""
 
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional, Tuple, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import parse_qsl, unquote
 
+from edgekit.core.broker_uri import BROKER_PORTS, hide_password
+from edgekit.core.camera_uri import hide_credentials
 from edgekit.errors import UsageError
 
 Number = Union[int, float]
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://(.*)$", re.DOTALL)
 _SINK = re.compile(r"^([a-z]+):(.*)$", re.DOTALL)
+# Of the others a question mark is part of the path, as it may be in a file's name.
+_SINKS_WITH_OPTIONS = ("clips",)
 
 
 class Option:
-    """A numeric option of a source address: its default and the range it must lie in. An int default asks for ints."""
+    """A numeric option of an address: its default and the range it must lie in. An int default asks for ints."""
 
     def __init__(self, default: Number, low: Number, high: Number) -> None:
         self.default = default
@@ -46,8 +50,11 @@ def split_source(uri: str) -> Tuple[str, str]:
     return scheme, unquote(rest) if scheme == "file" else rest
 
 
-def parse_options(uri: str, rest: str, known: Mapping[str, Option]) -> Dict[str, Number]:
-    """The options of `?a=1&b=2`, defaults filled in. Raises UsageError naming every wrong or unknown one."""
+def parse_options(uri: str, rest: str, known: Mapping[str, Option], what: str = "source") -> Dict[str, Number]:
+    """The options of `?a=1&b=2`, defaults filled in. Raises UsageError naming every wrong or unknown one.
+
+    what: the address is of, for messages.
+    """
     place, _, query = rest.partition("?")
     problems = [f"unexpected {place!r} before the options"] if place.strip("/") else []
     values: Dict[str, Number] = {name: option.default for name, option in known.items()}
@@ -55,7 +62,7 @@ def parse_options(uri: str, rest: str, known: Mapping[str, Option]) -> Dict[str,
         _take_option(name, text, known, values, problems)
     if problems:
         example = uri.partition("?")[0] + "?" + "&".join(f"{name}={option.default}" for name, option in known.items())
-        raise UsageError(f"{uri} is not a valid source", why="\n".join(problems), hint=f"example: {example}")
+        raise UsageError(f"{uri} is not a valid {what}", why="\n".join(problems), hint=f"example: {example}")
     return values
 
 
@@ -72,12 +79,31 @@ def _take_option(
         values[name] = value
 
 
-def split_sink(uri: str, known: Mapping[str, str]) -> Tuple[str, str]:
-    """(kind, path) of `kind:PATH`. `known` maps each kind to an example. Raises UsageError for anything else."""
+class SinkAddress(NamedTuple):
+    """Where detections go. place: a path, or a broker's whole address, which may hold a password; see `shown`."""
+
+    kind: str
+    place: str
+    options: str = ""  # "?a=1&b=2", of those kinds that have some
+
+    @property
+    def shown(self) -> str:
+        """The place as anyone may see it."""
+        return hide_credentials(self.place) if self.kind in BROKER_PORTS else self.place
+
+
+def split_sink(uri: str, known: Mapping[str, str]) -> SinkAddress:
+    """The parts of `kind:PATH`. `known` maps each kind to an example. Raises UsageError for anything else."""
     match = _SINK.match(uri)
     if match is None or match.group(1) not in known:
-        raise UsageError(f"no such sink: {uri!r}", why="a sink is one of: " + ", ".join(known.values()))
+        raise UsageError(f"no such sink: {hide_password(uri)!r}", why="a sink is one of: " + ", ".join(known.values()))
     kind, path = match.groups()
+    if kind in BROKER_PORTS:
+        return SinkAddress(kind, uri)
+    question = ""
+    if kind in _SINKS_WITH_OPTIONS:
+        path, question, query = path.partition("?")
+        question += query
     if path == "-":
         raise UsageError(
             f"{uri} cannot write to standard output",
@@ -86,4 +112,4 @@ def split_sink(uri: str, known: Mapping[str, str]) -> Tuple[str, str]:
         )
     if not path:
         raise UsageError(f"{uri} names no path", hint=f"example: {known[kind]}")
-    return kind, path
+    return SinkAddress(kind, path, question)

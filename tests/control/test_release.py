@@ -55,8 +55,8 @@ def test_the_class_names_what_the_device_must_be():
 
 
 def test_device_code_is_source_and_nothing_else():
-    """The CUDA source has to be there to be compiled; caches of this machine's Python have no place there."""
+    """CUDA source has to be there to be compiled, the page to be shown; this machine's caches have no place there."""
     names = set(device_code())
     assert "runtime/cuda/kernels.cu" in names and "runtime/sanity.py" in names and "core/engine.py" in names
-    assert {name.rpartition(".")[2] for name in names} == {"py", "cu"}
+    assert {name.rpartition(".")[2] for name in names} == {"py", "cu", "html", "css", "js", "svg"}
     assert not any(name.startswith(("control/", "cli/", "report/")) for name in names)

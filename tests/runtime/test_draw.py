@@ -70,3 +70,17 @@ def test_a_class_without_a_label_shows_its_number():
     """A labels file that is too short would end the run."""
     pixels = np.full((90, 160, 3), 80, np.uint8)
     assert (annotate(pixels, boxes([20, 30, 60, 70], class_ids=[7]), ("car",)) != pixels).any()
+
+
+def label_width(drawn):
+    columns = np.flatnonzero((drawn == np.array(class_colour(0), np.uint8)).all(axis=2)[:58].any(axis=0))
+    return columns.max() - columns.min()
+
+
+def test_the_number_of_an_object_is_in_its_label():
+    """Events speak of "car 17"; the picture has to say which one that is."""
+    pixels, found = np.full((720, 1280, 3), 80, np.uint8), boxes([60, 60, 80, 90])
+    plain = label_width(annotate(pixels, found, ("car",)))
+    assert label_width(annotate(pixels, found, ("car",), np.array([0]))) == plain, "of no object yet"
+    assert label_width(annotate(pixels, found, ("car",), np.array([17]))) > plain + 8
+    assert label_width(annotate(pixels, found, ("car",), text_scale=2.0)) > plain * 1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import cv2
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 
 from edgekit.core.detections import Detections
+from edgekit.core.events import Event
 from edgekit.errors import DeviceError, SourceError, UsageError
 from edgekit.runtime.frames import Frame, Source
-from edgekit.runtime.jsonl_sink import JsonlLog
+from edgekit.runtime.jsonl_sink import JsonlLog, line_of
 from edgekit.runtime.pipeline import DetectedFrame, StageTimes
-from edgekit.runtime.sinks import open_sinks
+from edgekit.runtime.sinks import SINK_EXAMPLES, Sinks, open_sinks
 from edgekit.runtime.stream_group import StreamGroup
 
 LABELS = ("car", "person")
@@ -31,10 +33,14 @@ def group_of(*names, live=False, fps=None):
     return StreamGroup(members, names)
 
 
-def detected(index=0, name=None, path=None, size=(64, 48), grey=90, stream=""):
+def detected(index=0, name=None, path=None, size=(64, 48), grey=90, stream="", track_ids=None, events=()):
     pixels = np.full((size[1], size[0], 3), grey, np.uint8)
     frame = Frame(pixels, index, 0.0, name or f"frame-{index:06d}", path=path, stream=stream)
-    return DetectedFrame(frame, ONE_CAR, 12.3456, 0.0, StageTimes(0, 0, 0, 0))
+    return DetectedFrame(frame, ONE_CAR, 12.3456, 0.0, StageTimes(0, 0, 0, 0), (), track_ids, tuple(events))
+
+
+def event(number):
+    return Event("cross", "gate", "", number, "car", 0.9, (1.0, 2.0, 3.0, 4.0), 5.0, 1.8e9, direction="in")
 
 
 def run(uri, frames, source=None):
@@ -70,6 +76,28 @@ def test_json_lines_hold_one_frame_each(tmp_path):
         "detections": [{"box_xyxy": [10.0, 12.0, 40.0, 36.0], "score": 0.9, "class_id": 0, "label": "car"}],
     }
     assert second["index"] == 1
+
+
+def test_detections_name_their_objects_where_those_are_followed(tmp_path):
+    """Nobody could tell one car that waits from ten that pass."""
+    frames = [detected(0, track_ids=np.array([17])), detected(1, track_ids=np.array([0])), detected(2)]
+    run(f"jsonl:{tmp_path}/out.jsonl", frames)
+    lines = [json.loads(line)["detections"][0] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line.get("track_id") for line in lines] == [17, 0, None]
+    assert "track_id" not in lines[2]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_events_are_a_line_each_added_at_once_and_frames_without_any_are_none(tmp_path, live):
+    """What acts on events would have to search every frame for them, or wait for the end of a run that has none."""
+    path = tmp_path / "new" / "events.jsonl"
+    for numbers in ([1, 2], [3]):
+        with open_sinks([f"events:{path}"], LABELS, source_of(live=live, fps=10.0)) as sinks:
+            sinks.write(detected(0))
+            sinks.write(detected(1, events=map(event, numbers)))
+            assert path.read_text().splitlines()[-1] + "\n" == event(numbers[-1]).to_line()
+        assert sinks.written == (str(path),)
+    assert path.read_text() == "".join(event(number).to_line() for number in (1, 2, 3))
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.mp4", "out.avi"])
@@ -207,6 +235,33 @@ def test_a_full_disk_is_said():
     assert "No space left" in caught.value.why
 
 
+class Failing:
+    """A sink that cannot write while its disk is full."""
+
+    def __init__(self, target):
+        self.target, self.full, self.taken = target, False, 0
+
+    def write(self, detected):
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.taken += 1
+
+    def finish(self):
+        return []
+
+
+def test_a_full_disk_does_not_end_a_service_nor_keep_frames_from_other_sinks():
+    """A camera would be dead for a log file; and after someone made room nobody would know that it is well again."""
+    first, second = Failing("/var/first"), Failing("/var/second")
+    with Sinks([first, second], steady=True) as sinks:
+        first.full = True
+        sinks.write(detected(0))
+        assert sinks.problems == ("/var/first cannot be written: No space left on device",)
+        first.full = False
+        sinks.write(detected(1))
+        assert sinks.problems == () and (first.taken, second.taken) == (1, 2)
+
+
 def test_lines_of_a_live_source_can_be_read_at_once_and_are_added_to_the_file(tmp_path):
     """A service that restarts would erase its log; one that never ends would never show it."""
     path = tmp_path / "out.jsonl"
@@ -220,7 +275,7 @@ def test_lines_of_a_live_source_can_be_read_at_once_and_are_added_to_the_file(tm
 
 def test_a_live_log_is_bounded(tmp_path):
     """It would fill the board's disk within weeks."""
-    log = JsonlLog(tmp_path / "out.jsonl", LABELS, limit_bytes=2000)
+    log = JsonlLog(tmp_path / "out.jsonl", lambda frame: line_of(frame, LABELS), limit_bytes=2000)
     for index in range(100):
         log.write(detected(index))
     log.finish()
@@ -229,6 +284,32 @@ def test_a_live_log_is_bounded(tmp_path):
     kept = [json.loads(line)["index"] for line in lines.splitlines()]
     assert list(range(100 - len(kept), 100)) == kept
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * 2300
+
+
+def test_sinks_tell_what_is_wrong_with_any_of_them(tmp_path):
+    """Files would be missing, and health would say that all is well."""
+
+    class Ailing:
+        target = "somewhere"
+        problems = ("the disk is slow", "the broker is away")
+
+        def abort(self):
+            """Nothing to remove."""
+
+    log = JsonlLog(tmp_path / "out.jsonl", lambda frame: line_of(frame, LABELS))
+    sinks = Sinks([log, Ailing()])
+    assert sinks.problems == Ailing.problems
+    sinks.abort()
+    assert sinks.problems == ()
+
+
+def test_every_kind_of_sink_has_an_example_and_a_mistyped_one_names_them_all(tmp_path):
+    """The command line would hide what it can do."""
+    with pytest.raises(UsageError) as caught:
+        open_sinks(["clip:x"], LABELS, source_of())
+    for kind, example in SINK_EXAMPLES.items():
+        assert example.startswith(f"{kind}:")
+        assert example in caught.value.why
 
 
 def test_each_stream_has_its_own_video_and_its_own_picture_names(tmp_path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from edgekit.core.broker_uri import parse_broker_uri
 from edgekit.errors import UsageError
-from edgekit.runtime.uris import Option, parse_options, split_sink, split_source
+from edgekit.runtime.uris import Option, SinkAddress, parse_options, split_sink, split_source
 
 KNOWN = {"seed": Option(1, 0, 9), "fps": Option(15.0, 1.0, 240.0)}
-SINKS = {"jsonl": "jsonl:PATH.jsonl"}
+SINKS = {"jsonl": "jsonl:PATH.jsonl", "clips": "clips:FOLDER", "mqtts": "mqtts://host/topic"}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,41 @@ def test_an_option_is_a_finite_number_within_its_range(value):
 
 def test_a_sink_splits_into_kind_and_path():
     """Paths with colons are legal."""
-    assert split_sink("jsonl:/data/a:b.jsonl", SINKS) == ("jsonl", "/data/a:b.jsonl")
+    assert split_sink("jsonl:/data/a:b.jsonl", SINKS) == SinkAddress("jsonl", "/data/a:b.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("jsonl:/a?b=1", SinkAddress("jsonl", "/a?b=1")),
+        ("clips:/a:b", SinkAddress("clips", "/a:b")),
+        ("clips:/a?fps=5&width=320", SinkAddress("clips", "/a", "?fps=5&width=320")),
+        ("mqtts://u:p@h/x?qos=1", SinkAddress("mqtts", "mqtts://u:p@h/x?qos=1")),
+    ],
+)
+def test_options_are_taken_off_only_where_a_sink_has_some(uri, expected):
+    """A question mark is a legal character of a file's name."""
+    assert split_sink(uri, SINKS) == expected
+
+
+def test_an_address_is_shown_without_its_password():
+    """Messages about a sink go to logs."""
+    assert split_sink("mqtts://u:s3cret@h/x", SINKS).shown == "mqtts://***@h/x"
+    assert split_sink("clips:/a@b", SINKS).shown == "/a@b"
+
+
+@pytest.mark.parametrize("uri", ["mqtt://u:s3cret@h/x", "mqtts:u:s3cret@h/x", "mqtt:u:s3c@ret@h", "u:s3cret@h"])
+def test_an_address_that_nobody_understands_does_not_show_a_password_either(uri):
+    """A typo in the scheme would print it."""
+    with pytest.raises(UsageError) as caught:
+        open_or_split(uri)
+    assert "s3c" not in str(caught.value)
+    assert "u:" not in caught.value.what
+
+
+def open_or_split(uri):
+    address = split_sink(uri, SINKS)
+    parse_broker_uri(address.place)
 
 
 @pytest.mark.parametrize(
