@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 # Virtual Jetsons; `make lab` has a lab of its own, so yours of the name "lab" stays as it is.
 LAB := EDGEKIT_LAB=make $(BIN)/python -m tests.lab
 LAB_PYTHONS := cp38 cp310 cp312
+# 2: the tests under both Pythons at the same time, since most of them wait for something; shown when each is done.
+TEST_JOBS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit device-tests lab-packages lab-wheels lab soak wheel clean
+.PHONY: help setup demo test lint unit device-tests camera-packages lab-packages lab-wheels lab soak wheel clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
 	@$(PYTHON) tools/make_venv.py $(VENV) host,local,dev
@@ -21,7 +23,8 @@ demo: setup  ## deploy the demo detector on this machine, measure it, write the 
 	@$(BIN)/edgekit stop --device local
 	@$(BIN)/edgekit report --device local
 
-test: setup lint unit device-tests  ## everything that is checked: lint, types, tests, tests under Python 3.8
+test: setup lint  ## everything that is checked: lint, types, tests, tests under Python 3.8
+	@$(MAKE) --no-print-directory -j$(TEST_JOBS) $(if $(filter 1,$(TEST_JOBS)),,--output-sync=target) unit device-tests
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -32,6 +35,10 @@ unit: setup  ## the tests with this machine's Python
 
 device-tests: setup  ## the tests of device code under Python 3.8, where there is one
 	@$(BIN)/python tools/device_tests.py
+
+camera-packages:  ## what tests of live cameras, brokers and pages need of Debian or Ubuntu; as root
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$($(PYTHON) -m tests.servers packages)
 
 lab-packages:  ## what virtual Jetsons need of Debian or Ubuntu; as root
 	@apt-get update -qq

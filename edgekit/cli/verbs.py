@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,8 @@ VERBS = {
     "enroll": "Trust a device by its host key, once, before anything is sent to it.",
     "doctor": "Check this machine and its devices, and say how to mend what is wrong.",
     "provision": "Prepare a device: user, folders, Python packages, units.",
+    "cameras": "Show the cameras of a device, and a test frame of each.",
+    "calib": "Make, inspect, choose and check sets of pictures for INT8.",
     "build": "Build an engine for a detector on a device.",
     "inspect": "Show what an engine is, whether it is whole, and whether it fits a device.",
     "detect": "Run a detector over pictures, a video or a camera.",
@@ -33,6 +35,7 @@ VERBS = {
     "logs": "Show the log of a service.",
     "view": "Open the page of a service through an SSH tunnel.",
     "gc": "Delete what no release on a device needs any more.",
+    "export": "Write a detector for Triton or DeepStream, or a release as an archive.",
     "bench": "Measure frames per second, latency and accuracy on a device.",
     "report": "Write a report from recorded results.",
 }
@@ -74,9 +77,22 @@ class VerbGroup(TyperGroup):
 
 def load_verb(name: str) -> Any:
     """The command of a verb, made from `command(app, ...)` in its module with the common options added."""
+    module = _import_verb(name)
+    if hasattr(module, "COMMANDS"):
+        return _load_group(name, module.HELP, module.COMMANDS)
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(name, short_help=VERBS[name])(_with_common_options(_import_verb(name).command))
+    single.command(name, short_help=VERBS[name])(_with_common_options(module.command))
     return typer.main.get_command(single)
+
+
+def _load_group(name: str, text: str, commands: Mapping[str, Callable[..., Any]]) -> Any:
+    """A verb of several commands, from HELP and COMMANDS of its module; each command is written as `command` is."""
+    group = typer.Typer(
+        name=name, help=flowing(text), add_completion=False, rich_markup_mode="rich", no_args_is_help=True
+    )
+    for word, function in commands.items():
+        group.command(word)(_with_common_options(function))
+    return typer.main.get_command(group)
 
 
 def flowing(text: str) -> str:

@@ -34,6 +34,11 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
         r"|no address associated|error resolving|nodename nor servname",
     ),
     ("refused", "the camera refuses the connection; it may be starting", r"connection refused"),
+    (
+        "full",
+        "the camera serves no further viewer now; close one of the others",
+        r"not enough bandwidth|service unavailable",
+    ),
     ("unreachable", "the camera cannot be reached", r"no route to host|network is unreachable|host is down"),
     ("busy", "another program uses the camera", r"resource busy|\bebusy\b|device .* is busy"),
     (
@@ -53,6 +58,11 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
         "mode",
         "the camera has no such width, height, fps or codec",
         r"not[- ]negotiated|failed to negotiate|does not support",
+    ),
+    (
+        "no video",
+        "the camera sends no video that can be read: only sound, or another codec than asked for",
+        r"reason not-linked",
     ),
     ("timeout", "the camera did not answer in time", r"timed? ?out|could not receive message"),
     ("bad stream", "what the camera sends cannot be decoded", r"invalid data|could not decode|no valid frames|corrupt"),

@@ -39,6 +39,7 @@ VERBS: Dict[str, Verb] = {
     "visit": Verb("core.deployment:VisitRequest", "runtime.visit:visit"),
     "prepare": Verb("core.requests:PrepareRequest", "runtime.prepare:run_prepare"),
     "build": Verb("core.engine:BuildRequest", "runtime.limited_build:run_build"),
+    "cameras": Verb("core.cameras:CamerasRequest", "runtime.cameras:look_at_cameras"),
     "checkup": Verb("core.checkup:CheckupRequest", "runtime.checkup:run_checkup"),
     "predict": Verb("core.requests:PredictRequest", "runtime.predict:run_predict", wants_profile=True),
     "golden": Verb("core.requests:GoldenRequest", "runtime.predict:run_golden", wants_profile=True),

@@ -23,12 +23,13 @@ devices:
     detector: tiny
     precision: {precision}
     source: "scenes://?seed=3&width=320&height=192&fps=20&live=1"
-    probation: {{seconds: 1}}
+    probation: {{seconds: 0.5, frames: 5}}
   broken:
     kind: local
     detector: tiny
     precision: fp32
     source: {missing}
+    probation: {{deadline_s: 6}}
 """
 
 
@@ -51,9 +52,7 @@ def write_pictures(folder: Path, count: int) -> None:
         cv2.imwrite(str(folder / f"p{index}.png"), rng.integers(0, 255, (48, 64, 3), np.uint8))
 
 
-@pytest.fixture
-def project(tmp_path):
-    root = tmp_path / "project"
+def make_project(root: Path) -> Path:
     detector = root / "detectors" / "tiny"
     detector.mkdir(parents=True)
     save_yolov8(detector / "model.onnx")
@@ -62,9 +61,39 @@ def project(tmp_path):
     write_pictures(few / "images", 6)
     (few / "set.yaml").write_text("images: {folder: images}\n")
     (root / "devices.yaml").write_text(DEVICES.format(precision="fp32", missing=root / "none.mp4"))
-    yield root
+    return root
+
+
+def stop_services(root: Path) -> None:
     for device in ("local", "broken"):
-        edgekit(root, "stop", "--device", device)
+        if (root / ".edgekit" / "devices" / device / "journal").exists():
+            edgekit(root, "stop", "--device", device)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project that nothing was done with."""
+    yield make_project(tmp_path / "project")
+    stop_services(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def deployed_once(tmp_path_factory):
+    """A project whose service was deployed, committed and stopped; for copies."""
+    root = make_project(tmp_path_factory.mktemp("deployed") / "project")
+    answer(edgekit(root, "deploy", "--json"))
+    stop_services(root)
+    return root
+
+
+@pytest.fixture
+def deployed(tmp_path, deployed_once):
+    """A project with a committed release: what is tested is what comes after it. `deploy` starts its service."""
+    root = tmp_path / "project"
+    # Hard links stay hard links: a device counts them to know what it still needs.
+    subprocess.run(["cp", "-a", deployed_once, root], check=True)
+    yield root
+    stop_services(root)
 
 
 def edgekit(root, *arguments, timeout=120):
@@ -99,6 +128,8 @@ def test_deploy_starts_a_healthy_service_and_a_second_run_does_nothing(project):
     second = answer(edgekit(project, "deploy", "--json"))
     assert (second["steps"], second["changed"], second["release_id"]) == ([], False, first["release_id"])
     assert services(project)[0]["pid"] == running["pid"]
+    (camera,) = answer(edgekit(project, "cameras", "--json"))["looks"]
+    assert (camera["condition"], camera["in_service"]) == ("ok", True)
     logs = answer(edgekit(project, "logs", "--json"))
     assert any("fp32 engine" in line for line in logs["lines"])
     assert edgekit(project, "status", "local", "--check").returncode == 0
@@ -141,34 +172,34 @@ def test_an_int8_that_cannot_be_built_leaves_the_baseline_to_ship(project):
 
 def break_source(project):
     """The next deployment is blind: a typo in its source."""
-    inventory = (project / "devices.yaml").read_text()
-    (project / "devices.yaml").write_text(inventory.replace("scenes://?seed=3&", "/nowhere/scenes?"))
+    inventory = (project / "devices.yaml").read_text().replace("scenes://?seed=3&", "/nowhere/scenes?")
+    (project / "devices.yaml").write_text(inventory.replace("seconds: 0.5,", "deadline_s: 6, seconds: 0.5,"))
 
 
-def test_a_release_that_sees_nothing_gives_way_to_the_one_before_and_is_refused_from_then_on(project):
+def test_a_release_that_sees_nothing_gives_way_to_the_one_before_and_is_refused_from_then_on(deployed):
     """Lost: the camera, after a typo in its source; and again with every run of a nightly deployment."""
-    good = answer(edgekit(project, "deploy", "--json"))
-    break_source(project)
-    bad = edgekit(project, "deploy", "--json")
+    good = answer(edgekit(deployed, "deploy", "--json"))
+    break_source(deployed)
+    bad = edgekit(deployed, "deploy", "--json")
     assert bad.returncode == 8
     error = json.loads(bad.stdout)["error"]
     assert error["kind"] == "UnhealthyError"
     assert f"release {good['release_id']} runs again" in error["what"] and "/nowhere/scenes" in error["what"]
-    wait_for(lambda: services(project)[0]["health"] is not None)
-    (service,) = services(project)
+    wait_for(lambda: services(deployed)[0]["health"] is not None)
+    (service,) = services(deployed)
     assert service["release_id"] == good["release_id"] and service["journal"]["bad"]
-    refused = edgekit(project, "deploy")
+    refused = edgekit(deployed, "deploy")
     assert refused.returncode == 8
     assert "failed on local before" in refused.stderr and "/nowhere/scenes" in refused.stderr
     assert "deploy --device local --retry" in refused.stderr
-    assert "failed: " in edgekit(project, "status").stderr
+    assert "failed: " in edgekit(deployed, "status").stderr
 
 
-def test_ctrl_c_during_the_probation_leaves_the_decision_to_the_device(project):
+def test_ctrl_c_during_the_probation_leaves_the_decision_to_the_device(deployed):
     """Neither a half-checked release nor a stopped service may be what an impatient person leaves behind."""
-    good = answer(edgekit(project, "deploy", "--json"))
-    break_source(project)
-    command = [sys.executable, "-m", "edgekit", "--project", str(project), "deploy"]
+    good = answer(edgekit(deployed, "deploy", "--json"))
+    break_source(deployed)
+    command = [sys.executable, "-m", "edgekit", "--project", str(deployed), "deploy"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -177,15 +208,17 @@ def test_ctrl_c_during_the_probation_leaves_the_decision_to_the_device(project):
                 break
         rest = process.stderr.read()
     assert process.returncode == 130 and "goes on by itself" in rest
-    assert services(project)[0]["journal"]["phase"] == "probation"
-    wait_for(lambda: services(project)[0]["journal"]["phase"] == "settled", 40.0)
-    (service,) = services(project)
+    assert services(deployed)[0]["journal"]["phase"] == "probation"
+    wait_for(lambda: services(deployed)[0]["journal"]["phase"] == "settled", 40.0)
+    (service,) = services(deployed)
     assert service["release_id"] == good["release_id"]
-    wait_for(lambda: services(project)[0]["running"])
+    wait_for(lambda: services(deployed)[0]["running"])
 
 
 def test_a_deployment_finds_the_probation_that_it_was_cut_off_from(project):
     """The same command again is all that a person should have to know after a lost link."""
+    inventory = (project / "devices.yaml").read_text()
+    (project / "devices.yaml").write_text(inventory.replace("seconds: 0.5", "seconds: 3"))
     command = [sys.executable, "-m", "edgekit", "--project", str(project), "deploy"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
@@ -208,35 +241,35 @@ def test_a_first_release_that_sees_nothing_is_stopped_and_explained(project):
     assert not any(service["running"] for service in services(project, "broken"))
 
 
-def test_rollback_goes_back_by_one_release_or_to_the_one_named(project):
+def test_rollback_goes_back_by_one_release_or_to_the_one_named(deployed):
     """The command for the night when the new release is well by every figure, and wrong."""
-    first = answer(edgekit(project, "deploy", "--json"))["release_id"]
-    nothing = edgekit(project, "rollback")
+    first = answer(edgekit(deployed, "deploy", "--json"))["release_id"]
+    nothing = edgekit(deployed, "rollback")
     assert nothing.returncode == 8 and "no older release of tiny" in nothing.stderr
-    inventory = (project / "devices.yaml").read_text()
-    (project / "devices.yaml").write_text(inventory.replace("seed=3", "seed=4"))
-    second = answer(edgekit(project, "deploy", "--json"))["release_id"]
-    back = answer(edgekit(project, "rollback", "--json"))
+    inventory = (deployed / "devices.yaml").read_text()
+    (deployed / "devices.yaml").write_text(inventory.replace("seed=3", "seed=4"))
+    second = answer(edgekit(deployed, "deploy", "--json"))["release_id"]
+    back = answer(edgekit(deployed, "rollback", "--json"))
     assert (back["before"], back["release_id"], back["changed"]) == (second, first, True)
-    assert services(project)[0]["health"]["release"] == first
-    forth = answer(edgekit(project, "rollback", "--to", second[:6], "--json"))
+    assert services(deployed)[0]["health"]["release"] == first
+    forth = answer(edgekit(deployed, "rollback", "--to", second[:6], "--json"))
     assert forth["release_id"] == second
-    unknown = edgekit(project, "rollback", "--to", "zzzz")
+    unknown = edgekit(deployed, "rollback", "--to", "zzzz")
     assert unknown.returncode == 2 and first in unknown.stderr
-    kept = answer(edgekit(project, "gc", "--keep", "1", "--dry-run", "--json"))
+    kept = answer(edgekit(deployed, "gc", "--keep", "1", "--dry-run", "--json"))
     assert f"releases/{first}" in kept["removed"] and f"releases/{second}" not in kept["removed"]
-    assert answer(edgekit(project, "gc", "--keep", "1", "--json"))["removed"] == kept["removed"]
-    assert edgekit(project, "rollback").returncode == 8
+    assert answer(edgekit(deployed, "gc", "--keep", "1", "--json"))["removed"] == kept["removed"]
+    assert edgekit(deployed, "rollback").returncode == 8
 
 
-def test_start_brings_a_stopped_service_back_without_deploying(project):
+def test_start_brings_a_stopped_service_back_without_deploying(deployed):
     """After maintenance nobody wants a new release, only the old one."""
-    first = answer(edgekit(project, "deploy", "--json"))
-    answer(edgekit(project, "stop", "--json"))
-    assert answer(edgekit(project, "start", "--json"))["started"] == ["tiny"]
-    (service,) = services(project)
+    first = answer(edgekit(deployed, "deploy", "--json"))
+    answer(edgekit(deployed, "stop", "--json"))
+    assert answer(edgekit(deployed, "start", "--json"))["started"] == ["tiny"]
+    (service,) = services(deployed)
     assert service["running"] and service["release_id"] == first["release_id"] and service["health"]["frames"] > 0
-    assert "runs already" in edgekit(project, "start").stdout
+    assert "runs already" in edgekit(deployed, "start").stdout
 
 
 def test_several_devices_at_once_end_each_in_its_own_state(project):
@@ -257,40 +290,40 @@ def test_several_devices_at_once_end_each_in_its_own_state(project):
     assert state.returncode == 9 and json.loads(state.stdout)["away"]["state"] == "unreachable"
 
 
-def test_a_killed_service_comes_back_by_itself(project):
+def test_a_killed_service_comes_back_by_itself(deployed):
     """What systemd does on a Jetson, the supervisor does here."""
-    answer(edgekit(project, "deploy", "--json"))
-    pid = services(project)[0]["health"]["pid"]
+    answer(edgekit(deployed, "deploy", "--json"))
+    pid = services(deployed)[0]["health"]["pid"]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: services(project)[0]["restarts"] == 1 and services(project)[0]["health"]["pid"] != pid)
+    wait_for(lambda: services(deployed)[0]["restarts"] == 1 and services(deployed)[0]["health"]["pid"] != pid)
 
 
-def test_a_killed_supervisor_leaves_no_orphan_and_deploy_mends_it(project):
+def test_a_killed_supervisor_leaves_no_orphan_and_deploy_mends_it(deployed):
     """Lost: two services on one camera."""
-    answer(edgekit(project, "deploy", "--json"))
-    before = services(project)[0]
+    answer(edgekit(deployed, "deploy", "--json"))
+    before = services(deployed)[0]
     os.kill(before["pid"], signal.SIGKILL)
     wait_for(lambda: not Path(f"/proc/{before['health']['pid']}").exists())
-    assert not services(project)[0]["running"]
-    again = answer(edgekit(project, "deploy", "--json"))
+    assert not services(deployed)[0]["running"]
+    again = answer(edgekit(deployed, "deploy", "--json"))
     assert [(step["action"], step["reason"]) for step in again["steps"]] == [("start", "it is not running")]
-    assert services(project)[0]["running"]
+    assert services(deployed)[0]["running"]
 
 
-def test_bench_measures_the_deployed_engine_and_restarts_the_service(project):
+def test_bench_measures_the_deployed_engine_and_restarts_the_service(deployed):
     """A running service would share the cores; forgotten in the stopped state it would be an outage."""
-    answer(edgekit(project, "deploy", "--json"))
-    done = edgekit(project, "bench", "--fps", "--seconds", "1")
+    answer(edgekit(deployed, "deploy", "--json"))
+    done = edgekit(deployed, "bench", "--fps", "--seconds", "1")
     assert done.returncode == 0, done.stderr
     assert "FPS" in done.stdout and "not 1000 / inference ms" in done.stdout
-    assert services(project)[0]["running"]
-    (result,) = (project / ".edgekit" / "results").glob("*.json")
+    assert services(deployed)[0]["running"]
+    (result,) = (deployed / ".edgekit" / "results").glob("*.json")
     stored = json.loads(result.read_text())
     assert stored["engine"]["precision"] == "fp32" and stored["measurement"]["pipeline_rate"]["fps"] > 0
-    missed = edgekit(project, "bench", "--fps", "1000000", "--seconds", "1", "--json")
+    missed = edgekit(deployed, "bench", "--fps", "1000000", "--seconds", "1", "--json")
     assert missed.returncode == 10
     assert "TargetMissedError" in missed.stderr + missed.stdout
-    report = answer(edgekit(project, "report", "--json"))
+    report = answer(edgekit(deployed, "report", "--json"))
     assert Path(report["path"]).read_text().startswith("<!doctype html>")
 
 

@@ -22,7 +22,7 @@ Say = Callable[[str, str], None]  # kind of word, text
 _PULL_S = 0.2
 _PROBE_S = 8.0
 _OLDEST_NS = 10 * 10**9
-_ASK_PROPERTIES = ("rtspsrc", "nvv4l2decoder", "avdec_h264", "avdec_h265")
+ASK_PROPERTIES = ("rtspsrc", "nvv4l2decoder", "avdec_h264", "avdec_h265")
 
 
 class GStreamerReader:
@@ -31,7 +31,7 @@ class GStreamerReader:
     def __init__(self, uri: CameraUri, say: Say) -> None:
         self._uri, self._say = uri, say
         self._library = GStreamer()
-        self._elements = self._library.elements(ASKED, _ASK_PROPERTIES)
+        self._elements = self._library.elements(ASKED, ASK_PROPERTIES)
 
     def prepare(self) -> None:
         """Raises SourceError naming what this machine lacks for the camera, as far as is known before connecting."""

@@ -29,7 +29,8 @@ class OpenCVReader:
         """Read until asked to stop. Raises SourceError; what FFmpeg has to say goes to standard error."""
         capture = self._open()
         if not capture.isOpened():
-            raise SourceError("the camera cannot be opened")
+            rtsp = self._uri.scheme == "rtsp"
+            raise SourceError("OpenCV finds no video in what it sends" if rtsp else "OpenCV cannot open it")
         self._say("connected", "")
         how = "FFmpeg" if self._uri.scheme == "rtsp" else "V4L2"
         self._say("note", f"read through OpenCV's {how}, decoded by the CPU")

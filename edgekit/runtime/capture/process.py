@@ -56,7 +56,7 @@ class CaptureProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,  # OpenCV writes what FFmpeg says to the one, GStreamer to the other
                 pass_fds=(self._ring.fd, out),
-                env=_environment(),
+                env=capture_environment(),
                 start_new_session=True,  # Ctrl-C is for the parent, and helpers of a decoder end with the group
                 bufsize=0,
             )
@@ -157,7 +157,8 @@ class CaptureProcess:
         return f"the capture process ended with exit code {code}"
 
 
-def _environment() -> Dict[str, str]:
+def capture_environment() -> Dict[str, str]:
+    """What a process that loads GStreamer is started with."""
     environment = dict(os.environ)
     # A display of whoever logged in would make NVIDIA's elements look for EGL there, and fail.
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -10,53 +10,25 @@ import random
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 
-from edgekit.core.backoff import retry_delay_s
+from edgekit.core.camera_attempts import Attempts, Patience
 from edgekit.core.camera_condition import Condition, PictureWatch
-from edgekit.core.camera_failures import CameraFailure, name_failure
+from edgekit.core.camera_failures import CameraFailure
 from edgekit.core.camera_uri import CameraUri, parse_camera_uri
 from edgekit.errors import SourceError
-from edgekit.runtime.capture.messages import Picture, Word
-from edgekit.runtime.capture.process import CaptureProcess, GarbageError, GoneError
+from edgekit.runtime.argus import ASK_AFTER_S, MENDED, argus_heal
+from edgekit.runtime.capture.messages import Picture
+from edgekit.runtime.capture.process import GarbageError, GoneError
+from edgekit.runtime.capture.run import CaptureRun
 from edgekit.runtime.frames import Frame, Source
 
 # How long a reader sleeps before it looks whether it is to stop.
 _SLICE_S = 0.1
 _SAY_EVERY_S = 1.0
-_AWAY = ("connecting", "stalled", "reconnecting")
-_STABLE_S = 5.0
 _NOTES_KEPT = 20
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a capture process may take, in seconds, before it is killed.
-
-    start_s: until it has loaded its libraries; GStreamer's first start looks through all its plugins. open_s: from then
-    to the camera's answer. first_s: from there to a picture, which waits for the stream's next key frame.
-    """
-
-    start_s: float = 20.0
-    open_s: float = 6.0
-    first_s: float = 15.0
-    close_s: float = 1.0
-
-
-@dataclass
-class _Run:
-    """One capture process and how far it came."""
-
-    process: CaptureProcess
-    started_s: float
-    deadline_s: float
-    first_picture_s: Optional[float] = None
-    asked: bool = False
-    paused: bool = False  # nobody had read for so long that what waits may be of long ago
-    failure: Optional[CameraFailure] = None
 
 
 class CameraSource(Source):
@@ -75,7 +47,9 @@ class CameraSource(Source):
         on_change: Optional[Callable[[CameraUri, Condition], None]] = None,
         patience: Optional[Patience] = None,
         chance: Optional[random.Random] = None,
+        heal: Optional[Callable[[str], object]] = None,
     ) -> None:
+        """heal: told why when capture processes alone did not bring the camera back; again after each further one."""
         super().__init__()
         self.uri = uri
         self.fps = uri.fps
@@ -83,13 +57,12 @@ class CameraSource(Source):
         self.replaced = 0  # pictures that a newer one replaced before they were asked for
         self._on_change = on_change
         self._patience = patience or Patience()
-        self._chance = chance or random.Random()
+        self._attempts = Attempts(chance or random.Random())
+        self._heal = heal
         self._reading = threading.Lock()
         self._condition = Condition("connecting", time.monotonic())
         self._watch = PictureWatch(_size_of(uri))
-        self._run: Optional[_Run] = None
-        self._start_at_s = 0.0
-        self._failures = 0
+        self._run: Optional[CaptureRun] = None
         self._last_sequence = 0
         self._last_picture_s: Optional[float] = None
         self._said_s = 0.0
@@ -133,7 +106,7 @@ class CameraSource(Source):
 
     def _say_away(self) -> None:
         now_s = time.monotonic()
-        if self.on_away is None or self._condition.state not in _AWAY or now_s - self._said_s < _SAY_EVERY_S:
+        if self.on_away is None or not self._condition.is_away or now_s - self._said_s < _SAY_EVERY_S:
             return
         self._said_s = now_s
         detail = f": {self._condition.detail}" if self._condition.detail else ""
@@ -141,80 +114,49 @@ class CameraSource(Source):
 
     def _advance(self) -> Optional[Frame]:
         """One step: start, ask, listen for a moment, or end what does not answer."""
-        now_s = time.monotonic()
-        if self._run is None:
-            if now_s < self._start_at_s:
-                time.sleep(min(_SLICE_S, self._start_at_s - now_s))
-                return None
-            try:
-                self._run = self._start(now_s)
-            except OSError as error:
-                self._wait_to_retry(CameraFailure("system", f"no capture process can be started: {error}"), now_s)
-                return None
-        run = self._run
-        self._ask(run)
+        run = self._run or self._start()
+        if run is None:
+            return None
+        run.ask(self._last_picture_s)
         try:
-            frame = self._listen(run)
+            picture = run.listen(_SLICE_S)
+            if picture is not None:
+                return self._take(run, picture)
         except GarbageError as error:
-            self._lose(CameraFailure("garbage", f"the capture process sent garbage: {error}"))
+            self._lose(run, CameraFailure("garbage", f"the capture process sent garbage: {error}"))
             return None
         except GoneError as error:
-            self._lose(run.failure or self._explain(str(error)))
+            self._lose(run, run.why_gone(error))
             return None
-        if frame is None and time.monotonic() > run.deadline_s:
-            self._lose(self._overdue(run))
-        return frame
+        overdue = run.overdue()
+        if overdue is not None:
+            self._lose(run, overdue)
+        return None
 
-    def _start(self, now_s: float) -> _Run:
+    def _start(self) -> Optional[CaptureRun]:
+        """A new capture process, if one is due and can be had."""
+        now_s = time.monotonic()
+        if now_s < self._attempts.next_s:
+            time.sleep(min(_SLICE_S, self._attempts.next_s - now_s))
+            return None
         if self._condition.state == "stalled":
             self._change("reconnecting", self._condition.since_s, self._condition.detail)
         self._last_sequence = 0
         self._watch.forget_picture()
-        return _Run(CaptureProcess(self.uri), now_s, time.monotonic() + self._patience.start_s)
+        try:
+            self._run = CaptureRun(self.uri, self._patience, self._note)
+        except OSError as error:
+            self._wait_to_retry(CameraFailure("system", f"no capture process can be started: {error}"), now_s)
+        return self._run
 
-    def _ask(self, run: _Run) -> None:
-        if run.asked:
-            return
-        run.process.ask()
-        now_s = time.monotonic()
-        run.asked, run.paused = True, now_s - (self._last_picture_s or now_s) > self.uri.stall_s
-        if run.first_picture_s is not None:
-            run.deadline_s = now_s + self.uri.stall_s
-
-    def _listen(self, run: _Run) -> Optional[Frame]:
-        found: Optional[Frame] = None
-        # Short of the deadline: a stall must not be known a slice too late.
-        wait_s = min(_SLICE_S, max(0.0, run.deadline_s - time.monotonic()))
-        for message in run.process.listen(wait_s):
-            if isinstance(message, Picture):
-                found = self._take(run, message)
-            else:
-                self._hear(run, message)
-        return found
-
-    def _hear(self, run: _Run, word: Word) -> None:
-        now_s = time.monotonic()
-        if word.kind == "opening":
-            run.deadline_s = now_s + self._patience.open_s
-        elif word.kind == "connected":
-            run.deadline_s = now_s + self._patience.first_s
-        elif word.kind == "failed":
-            run.failure = CameraFailure(word.failure, self.uri.without_secrets(word.text))
-            if word.failure in ("other", "ended", "timeout"):  # the libraries may have said more
-                said = self._explain("")
-                run.failure = said if said.kind not in ("other", "ended", "timeout") else run.failure
-        else:
-            self._note(self.uri.without_secrets(word.text))
-
-    def _take(self, run: _Run, picture: Picture) -> Optional[Frame]:
+    def _take(self, run: CaptureRun, picture: Picture) -> Optional[Frame]:
         started_s = time.monotonic()
-        pixels = run.process.take(picture)
+        pixels = run.take(picture)
         now_s = time.monotonic()
         captured_s = min(picture.captured_ns / 1e9, now_s)
-        run.asked = False
-        if run.paused and now_s - captured_s > self.uri.stall_s:
+        if run.is_stale(captured_s, now_s):
             self._last_picture_s = now_s
-            return None  # the camera stood still while nobody read
+            return None
         self._count(run, picture, now_s)
         self._look(pixels, now_s)
         name = f"{self.name or self.uri.scheme}-{self._index:06d}"
@@ -222,14 +164,13 @@ class CameraSource(Source):
         self._index += 1
         return frame
 
-    def _count(self, run: _Run, picture: Picture, now_s: float) -> None:
+    def _count(self, run: CaptureRun, picture: Picture, now_s: float) -> None:
         self.replaced += max(0, picture.sequence - self._last_sequence - 1)
         self._last_sequence = picture.sequence
         self._last_picture_s = now_s
         if run.first_picture_s is None:
             run.first_picture_s = now_s
-        elif now_s - run.first_picture_s > _STABLE_S:
-            self._failures = 0
+        self._attempts.picture(run.first_picture_s, now_s)
 
     def _look(self, pixels: np.ndarray, now_s: float) -> None:
         self.size = (pixels.shape[1], pixels.shape[0])
@@ -237,50 +178,30 @@ class CameraSource(Source):
         if seen.state != self._condition.state:
             self._change(seen.state, seen.since_s, seen.detail)
 
-    def _lose(self, failure: CameraFailure) -> None:
+    def _lose(self, run: CaptureRun, failure: CameraFailure) -> None:
         """End what runs and choose when to try again. Raises SourceError where that is useless."""
-        run = self._run
-        assert run is not None
         self._run = None
         # A daemon keeps a CSI sensor that its client did not give back.
         run.process.end(self._patience.close_s if self.uri.scheme == "csi" else 0.0)
         if failure.kind == "missing element" and self._last_picture_s is None:
             raise SourceError(f"{self.uri} cannot be read on this machine", why=failure.what)
-        self._wait_to_retry(failure, run.started_s)
-        if run.first_picture_s is not None:
-            # It may have been due long ago; cameras that were lost together must still not come back at once.
-            self._start_at_s = max(self._start_at_s, time.monotonic() + retry_delay_s(1, self._chance))
+        self._wait_to_retry(failure, run.started_s, gave_picture=run.first_picture_s is not None)
 
-    def _wait_to_retry(self, failure: CameraFailure, started_s: float) -> None:
-        """Delays count from start to start: an attempt that hung has waited already."""
-        self._failures += 1
+    def _wait_to_retry(self, failure: CameraFailure, started_s: float, *, gave_picture: bool = False) -> None:
         self.restarts += 1
-        # A name that was known before is a name server that is away, or a damaged answer.
-        slow = failure.is_slow and (failure.kind == "password" or self._last_picture_s is None)
-        delay_s = retry_delay_s(self._failures, self._chance, slow)
-        self._start_at_s = max(time.monotonic(), started_s + delay_s)
+        ever_gave = self._last_picture_s is not None
+        self._attempts.fail(failure, started_s, time.monotonic(), gave_picture=gave_picture, ever_gave=ever_gave)
         state = "stalled" if failure.kind == "stall" else "reconnecting"
         self._change(state, self._trouble_since_s(), failure.what)
+        nothing_s = time.monotonic() - self._condition.since_s
+        again = self._attempts.failures > 1
+        if self._heal is not None and again and failure.kind in MENDED and nothing_s >= ASK_AFTER_S:
+            self._heal(f"{self.uri} gave nothing for {nothing_s:.0f} s: {failure.what}")
 
     def _trouble_since_s(self) -> float:
-        if self._condition.state in ("connecting", "stalled", "reconnecting"):
+        if self._condition.is_away:
             return self._condition.since_s
         return self._last_picture_s or self._condition.since_s
-
-    def _overdue(self, run: _Run) -> CameraFailure:
-        if run.first_picture_s is not None:
-            return CameraFailure("stall", f"no picture for {self.uri.stall_s:g} s")
-        explained = self._explain("")
-        if explained.kind != "other":
-            return explained
-        return CameraFailure("timeout", f"no picture within {time.monotonic() - run.started_s:.0f} s of connecting")
-
-    def _explain(self, text: str) -> CameraFailure:
-        """What the libraries wrote, if it can be named, else the text."""
-        run = self._run
-        tail = self.uri.without_secrets(run.process.output_tail) if run else ""
-        named = name_failure(tail)
-        return named if named.kind != "other" else CameraFailure("other", text)
 
     def _change(self, state: str, since_s: float, detail: str) -> None:
         changed = (state, detail) != (self._condition.state, self._condition.detail)
@@ -295,7 +216,8 @@ class CameraSource(Source):
 
 def open_camera(uri: str, rest: str) -> Source:
     """The source of `csi://`, `v4l2://` or `rtsp://`; changes of its condition go to standard error, a line each."""
-    return CameraSource(parse_camera_uri(uri), _say)
+    camera = parse_camera_uri(uri)
+    return CameraSource(camera, _say, heal=argus_heal().ask if camera.scheme == "csi" else None)
 
 
 def _say(uri: CameraUri, condition: Condition) -> None:

@@ -16,20 +16,9 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-SYSTEM_PYTHON = "/usr/bin/python3"
+from tests.servers import SYSTEM_PYTHON
+
 _SERVER = Path(__file__).with_name("rtsp_server.py")
-_NEEDS = (
-    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "
-    "Gst.init(None); assert all(map(Gst.ElementFactory.find, ('x264enc', 'avdec_h264', 'rtspsrc', 'rtph264pay')))"
-)
-
-
-def missing() -> str:
-    """Why no RTSP server can be had here, "" if one can."""
-    if not Path(SYSTEM_PYTHON).exists():
-        return f"no {SYSTEM_PYTHON}"
-    done = subprocess.run([SYSTEM_PYTHON, "-c", _NEEDS], capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else f"no RTSP server: {done.stderr.strip().splitlines()[-1:]}"
 
 
 def free_port() -> int:
@@ -218,6 +207,24 @@ class Answering:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+
+
+class Silent:
+    """A port that takes connections and never says a word: the kernel answers, no program does."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+
+    @property
+    def uri(self) -> str:
+        return f"rtsp://127.0.0.1:{self.port}/cam"
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._listener.close()
 
 
 def clock_ns(pixels: np.ndarray) -> int:

@@ -1,7 +1,7 @@
 """An RTSP server for tests, by GStreamer's own server library; run by the system's Python, which has python3-gi.
 
 python3 rtsp_server.py PORT [--size 640x360] [--fps 15] [--pattern ball] [--codec h264] [--user U --password P]
-                            [--clock] [--switch-size S] [--seconds S] [--audio]
+                            [--clock] [--switch-size S] [--seconds S] [--audio] [--sound-alone]
 
 --clock: the top left 512x16 pixels of each picture show, as 64 black or white blocks, CLOCK_MONOTONIC in
 nanoseconds when the picture was made. --switch-size: after so many seconds, pictures are half as wide and high.
@@ -45,6 +45,9 @@ class Factory(GstRtspServer.RTSPMediaFactory):
 
     def do_create_element(self, url):
         options = self.options
+        if options.sound_alone:
+            sound = "audiotestsrc is-live=true ! audioconvert ! audio/x-raw,channels=1"
+            return Gst.parse_launch(f"( {sound} ! rtpL16pay name=pay0 pt=97 )")
         width, height = map(int, options.size.split("x"))
         encoder = _ENCODERS[options.codec].format(key=options.fps * 2)
         scale = "videoscale ! capsfilter name=size ! " if options.switch_size else ""
@@ -89,6 +92,7 @@ def main() -> None:
     parser.add_argument("--password")
     parser.add_argument("--clock", action="store_true")
     parser.add_argument("--audio", action="store_true")
+    parser.add_argument("--sound-alone", action="store_true")
     parser.add_argument("--switch-size", type=float, default=0.0)
     parser.add_argument("--seconds", type=float, default=0.0)
     options = parser.parse_args()

@@ -27,11 +27,11 @@ from tests.runtime.capture.cameras import (
     RtspServer,
     clock_ns,
     free_port,
-    missing,
     wait_for,
 )
+from tests.servers import needed, no_rtsp_server
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+pytestmark = needed(no_rtsp_server())
 BACK_ENDS = ("gstreamer", "opencv")
 SMALL = ("--size", "320x180", "--fps", "15")
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.core.camera_attempts import Patience
 from edgekit.core.camera_uri import parse_camera_uri
 from edgekit.errors import SourceError, UsageError
 from edgekit.runtime.capture import process
-from edgekit.runtime.capture.source import CameraSource, Patience
+from edgekit.runtime.capture.source import CameraSource
 from edgekit.runtime.sources import open_source
 from tests.runtime.capture.cameras import descriptors, resident_mib, wait_for
 
