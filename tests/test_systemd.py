@@ -15,7 +15,10 @@ SYSTEMD_UNITS = Path("/usr/lib/systemd/system")
 # JetPack 5, 6, 7.
 VERSIONS = (245, 249, 255)
 # An instance of each template that runs a program.
-LONG_RUNNING = ("edgekit@camera-1.service", "edgekit-reconcile@camera-1.service", "edgekit-control.service")
+LONG_RUNNING = (
+    *("edgekit@camera-1.service", "edgekit-reconcile@camera-1.service"),
+    *("edgekit-control.service", "edgekit-argus.service"),
+)
 EXPOSED_AT_MOST = 20  # tenths; most units that systems ship have 90 and more
 # Settings by the version of systemd that brought them. Source: systemd's NEWS.
 NEWER = {
@@ -58,7 +61,7 @@ def root(request, tmp_path):
     shutil.copytree(SYSTEMD_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
     for path, wanted in device_files("nvidia", request.param).items():
         place(tmp_path, path, wanted["text"], wanted["mode"])
-    for path in ("/opt/edgekit/venv/bin/python", "/usr/bin/python3"):
+    for path in ("/opt/edgekit/venv/bin/python", "/usr/bin/python3", "/bin/kill"):
         place(tmp_path, path)
     return tmp_path
 
@@ -66,7 +69,7 @@ def root(request, tmp_path):
 @judged_by_systemd
 def test_systemd_has_nothing_to_say_against_the_units(root):
     """A setting with a typing error is passed over by systemd: a sandbox with a hole."""
-    done = analyze("verify", "--man=no", f"--root={root}", *LONG_RUNNING, "edgekit-control.path")
+    done = analyze("verify", "--man=no", f"--root={root}", *LONG_RUNNING, "edgekit-control.path", "edgekit-argus.path")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -6,13 +6,20 @@ They are real releases, kept by the real supervisor in real processes; only the 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from edgekit.core.activation import Journal, Probation
 from edgekit.core.deployment import ActivateAnswer, ActivateRequest, ServiceRequest
+from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.device import DeviceProfile
+from edgekit.core.events import EventSettings
 from edgekit.core.release import ReleaseFile, ReleaseManifest
+from edgekit.core.service import ServiceSettings, StreamSettings
+from edgekit.core.tensors import ShapeProfile
+from edgekit.core.wire import to_wire
+from edgekit.core.zones import Zone
 from edgekit.runtime.activation import activate
 from edgekit.runtime.settle import settle
 
@@ -22,14 +29,21 @@ QUICK = Probation(frames=3, seconds=0.3, deadline_s=6.0)
 
 # What the supervisor starts: `python -m edgekit.runtime serve -` in the release's code folder. MODE is set in front.
 _SERVICE = """
-import json, os, socket, sys, time
+import json, os, signal, socket, sys, time
 request = json.loads(sys.stdin.read()) if "-" in sys.argv else dict(word.split("=") for word in sys.argv[2:])
-release = os.path.basename(os.path.realpath(request["release_dir"]))
+folder = os.path.realpath(request["release_dir"])
+release, loaded_from = os.path.basename(folder), ""
 started, frames, every_s = time.time(), 0, float(os.environ.get("EDGEKIT_REPORT_EVERY_S", "0.05"))
+def reload(*_):
+    global release, loaded_from
+    if MODE != "does not reload":
+        loaded_from = loaded_from or release
+        release = os.path.basename(os.path.realpath(os.path.join(folder, "../../current/street")))
+signal.signal(signal.SIGHUP, reload)
 def report(error=""):
     health = dict(service="street", release=release, pid=os.getpid(), frames=frames, detections=frames, fps=20.0,
         frame_age_ms=9.0, dropped=0, engine_id="e", precision="fp32", started_unix_s=started,
-        updated_unix_s=time.time(), last_error=error, p99_ms=12.5, schema=1)
+        updated_unix_s=time.time(), last_error=error, p99_ms=12.5, loaded_from=loaded_from, schema=1)
     path = os.path.join(request["state_dir"], "health.json")
     with open(path + ".part", "w") as stream:
         json.dump(health, stream)
@@ -64,6 +78,21 @@ def content_of(mode: str = "works", note: str = "") -> Dict[str, bytes]:
         "code/edgekit/runtime/__main__.py": code.encode(),
         "settings.json": b"{}",
     }
+
+
+def tunable(mode: str = "works", confidence: float = 0.25, **settings: Any) -> Dict[str, bytes]:
+    """The files of a release with settings and a detector that can be read, one camera and the class "car"."""
+    wanted = ServiceSettings(SERVICE, (StreamSettings("csi://0"),), **settings)
+    profile = ShapeProfile.fixed(1, 96, 96)
+    detector = DetectorSpec("roadscene", "d" * 64, InputSpec("images"), profile, "yolov8", ("car",), confidence)
+    made = {"settings.json": wanted, "detector.json": detector}
+    return {**content_of(mode), **{name: json.dumps(to_wire(value)).encode() for name, value in made.items()}}
+
+
+def watching(zone: str, classes: Tuple[str, ...] = ()) -> EventSettings:
+    """Settings of events with one zone of that name."""
+    corners = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
+    return EventSettings((Zone(zone, corners, classes=classes),))
 
 
 def manifest_of(content: Dict[str, bytes], counter: int = 1, **changes: Any) -> ReleaseManifest:

@@ -1,8 +1,8 @@
 """Root's part of starting and stopping services: /usr/local/libexec/edgekit-control, run by edgekit-control.service.
 
-The login user leaves a file in /run/edgekit/requests, named after a service, that holds one word: start, stop or
-restart. This program removes it and tells systemd. It believes nothing: a name is a service's or nothing, a word is one
-of three, a link, folder or pipe is removed unread. It has no capabilities; the folder's group, root, may delete in it.
+The login user leaves a file in /run/edgekit/requests, named after a service, that holds one word: start, stop, restart
+or reload. This program removes it and tells systemd. It believes nothing: a name is a service's or nothing, a word is
+one of four, a link, folder or pipe is removed unread. It has no capabilities; root's group may delete in the folder.
 
 Standard library and Python 3.6 syntax only; it runs in a device's own Python, without edgekit beside it.
 """
@@ -19,7 +19,7 @@ from typing import List
 REQUESTS = "/run/edgekit/requests"
 ENABLED = "/etc/systemd/system/multi-user.target.wants"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-WORDS = ("start", "stop", "restart")
+WORDS = ("start", "stop", "restart", "reload")
 TAKEN = ".taken"
 TEMPORARY_S = 1.0  # how long a writer may take from making a temporary file to renaming it
 PAUSE_S = 5.0  # systemd starts this program again while anything is left in the folder
@@ -124,6 +124,12 @@ def carry_out(systemctl: str, enabled: str, name: str, word: str) -> None:
         if is_enabled:
             run(systemctl, "disable", unit)
         run(systemctl, "--no-block", "stop", unit)
+        return
+    if word == "reload":
+        # The release that it takes over has a count of restarts of its own, and is watched as one that is started is.
+        run(systemctl, "reset-failed", unit, quiet=True)
+        run(systemctl, "--no-block", "reload", unit)
+        run(systemctl, "--no-block", "start", "edgekit-reconcile@%s.service" % name)
         return
     if not is_enabled:
         run(systemctl, "enable", unit)

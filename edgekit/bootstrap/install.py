@@ -33,8 +33,9 @@ SERVICE_USER = "edgekit"
 STATE = "/var/lib/edgekit"
 CACHE = "/var/cache/edgekit"
 REQUESTS = "/run/edgekit/requests"
+ARGUS_REQUESTS = "/var/lib/edgekit/_argus"
 TMPFILES = "/etc/tmpfiles.d/edgekit.conf"
-WAKER = "edgekit-control.path"
+WAKERS = ("edgekit-control.path", "edgekit-argus.path")
 WANTS = "/etc/systemd/system/multi-user.target.wants"
 # The GPU and cameras, render from Ubuntu 22.04 on; the log. A group that the system does not have is left out.
 SERVICE_GROUPS = ("video", "render")
@@ -101,6 +102,7 @@ def install(changes: Changes, request: Dict[str, Any]) -> None:
     make_user(changes, record)
     for group in LOGIN_GROUPS:
         join(changes, record, login.pw_name, group)
+    join_services(changes, record, login.pw_name)
     for group in SERVICE_GROUPS:
         join(changes, record, SERVICE_USER, group)
     keep_record(changes, record)
@@ -197,6 +199,16 @@ def join(changes: Changes, record: Record, user: str, group: str) -> None:
     if group not in joined:
         joined.append(group)
     changes.do("%s joined the group %s" % (user, group), run, "usermod", "--append", "--groups", group, user)
+
+
+def join_services(changes: Changes, record: Record, user: str) -> None:
+    """The group of the services: the login user gives it files with passwords, which nobody else may read."""
+    try:
+        group = grp.getgrgid(pwd.getpwnam(SERVICE_USER).pw_gid).gr_name
+    except KeyError:  # a dry run before the user is made
+        changes.changed.append("%s joined the group %s" % (user, SERVICE_USER))
+        return
+    join(changes, record, user, group)
 
 
 def is_primary(user: str, group: int) -> bool:
@@ -324,14 +336,19 @@ def sync_folder(path: str) -> None:
 
 
 def make_requests(changes: Changes, login: pwd.struct_passwd, rule_is_new: bool) -> None:
-    """The folder of requests, which systemd-tmpfiles makes again at each boot."""
-    try:
-        found = os.lstat(REQUESTS)
-        right = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (login.pw_uid, 0, 0o2770)
-    except OSError:
-        right = False
-    if rule_is_new or not right:
+    """The folders of requests, which systemd-tmpfiles makes again at each boot."""
+    wanted = [(REQUESTS, login.pw_name), (ARGUS_REQUESTS, SERVICE_USER)]
+    if rule_is_new or not all(is_for_requests(path, user) for path, user in wanted):
         changes.do("made the folder %s" % REQUESTS, run, "systemd-tmpfiles", "--create", TMPFILES)
+
+
+def is_for_requests(path: str, user: str) -> bool:
+    """True if that folder is there, for a user to write and for root's group to clear."""
+    try:
+        found, uid = os.lstat(path), pwd.getpwnam(user).pw_uid
+    except (OSError, KeyError):
+        return False
+    return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, 0, 0o2770)
 
 
 def use_units(changes: Changes, written: List[str]) -> None:
@@ -339,18 +356,19 @@ def use_units(changes: Changes, written: List[str]) -> None:
     units = [path for path in written if path.startswith("/etc/systemd/system/")]
     if units:
         changes.do("systemd read its units again", run, "systemctl", "daemon-reload")
-    if not is_so("is-enabled", WAKER) or not is_so("is-active", WAKER):
-        changes.do("enabled %s" % WAKER, enable_waker)
-    elif any(path.endswith(WAKER) for path in units):
-        changes.do("started %s again" % WAKER, run, "systemctl", "restart", WAKER)
+    for waker in WAKERS:
+        if not is_so("is-enabled", waker) or not is_so("is-active", waker):
+            changes.do("enabled %s" % waker, enable_waker, waker)
+        elif any(path.endswith(waker) for path in units):
+            changes.do("started %s again" % waker, run, "systemctl", "restart", waker)
     if any("edgekit@" in path for path in units) and services():
         changes.notes.append("services take their new unit when they are next started")
 
 
-def enable_waker() -> None:
+def enable_waker(waker: str) -> None:
     """Watch for requests, now and after each boot, also after it had given up."""
-    run("systemctl", "reset-failed", WAKER, "edgekit-control.service", fails=True)
-    run("systemctl", "enable", "--now", WAKER)
+    run("systemctl", "reset-failed", waker, waker.replace(".path", ".service"), fails=True)
+    run("systemctl", "enable", "--now", waker)
 
 
 def services() -> List[str]:
@@ -391,11 +409,12 @@ def undo(changes: Changes, root: str) -> None:
 
 def stop_everything(changes: Changes) -> None:
     """End every service and the programs beside them, and start none of them again."""
-    if is_so("is-enabled", WAKER) or is_so("is-active", WAKER):
-        changes.do("stopped %s" % WAKER, run, "systemctl", "disable", "--now", WAKER, fails=True)
+    for waker in WAKERS:
+        if is_so("is-enabled", waker) or is_so("is-active", waker):
+            changes.do("stopped %s" % waker, run, "systemctl", "disable", "--now", waker, fails=True)
     for unit in services():
         changes.do("stopped %s" % unit, run, "systemctl", "disable", "--now", unit, fails=True)
-    patterns = ["edgekit@*.service", "edgekit-reconcile@*.service", "edgekit-control.service"]
+    patterns = ["edgekit@*.service", "edgekit-reconcile@*.service", "edgekit-control.service", "edgekit-argus.service"]
     if not changes.dry_run:
         run("systemctl", "stop", *patterns, fails=True)
         run("systemctl", "reset-failed", *patterns, fails=True)

@@ -111,6 +111,7 @@ def receive_objects(stream: Stream, root: str) -> Dict[str, List[str]]:
     """Write files to incoming/; whose digest is wrong is thrown away and listed."""
     incoming = os.path.join(root, "incoming")
     os.makedirs(incoming, exist_ok=True)
+    os.chmod(incoming, 0o700)  # what is received may hold passwords
     damaged = [header["sha256"] for header in headers(stream) if not receive_object(stream, header, incoming)]
     sync_folder(incoming)
     return {"damaged": damaged}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -13,14 +14,15 @@ from edgekit.cli.fleet_view import on_each, tell_trouble
 from edgekit.cli.options import JobsOption
 from edgekit.cli.session import App
 from edgekit.control.connect import link_to
-from edgekit.control.fleet import FleetOutcome, Outcome
+from edgekit.control.fleet import Outcome
 from edgekit.control.inventory import Device
 from edgekit.control.services import ask_state
 from edgekit.core.deployment import ServiceState, StateAnswer
-from edgekit.core.service import Health
+from edgekit.core.service import Health, StreamHealth
 from edgekit.errors import UnhealthyError, UnreachableError, error_to_dict
 
 _COLUMNS = ("device", "service", "state", "fps", "frames", "age ms", "dropped", "precision", "release", "restarts")
+_STREAM_COLUMNS = ("device", "service", "camera", "condition", "fps", "frames", "age ms", "dropped", "source")
 _FIGURES = ("fps", "frames", "age ms", "dropped", "restarts")
 _JOBS = 20  # asking costs a device nothing
 _SAME_CHANGE_S = 60.0  # a release is marked as bad this long, at most, before the way back ends
@@ -35,6 +37,7 @@ def command(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 8 unless every service is healthy, 9 if that cannot be known.")
     ] = False,
+    streams: Annotated[bool, typer.Option("--streams", help="A row for each camera of a service.")] = False,
     jobs: JobsOption = _JOBS,
 ) -> int:
     """Show each device's services: state, FPS, age of the newest frame, release.
@@ -46,16 +49,23 @@ def command(
 
         edgekit status
         edgekit status xavier-nx street
+        edgekit status xavier-nx --streams
         edgekit status local --check
         edgekit status --json
     """
     devices = app.inventory.select(names or ["all"])
     done = on_each(app, devices, lambda entry, told: _ask(app, entry), jobs=jobs, quiet=True)
     rows = [row for device, outcome in zip(devices, done.outcomes, strict=True) for row in _rows(device, outcome)]
-    app.console.result(
-        {outcome.device: _value(outcome) for outcome in done.outcomes}, table(_COLUMNS, rows, right=_FIGURES)
-    )
-    _tell_of_bad_releases(app, done)
+    shown = table(_COLUMNS, rows, right=_FIGURES)
+    if streams:
+        shown = table(
+            _STREAM_COLUMNS, [row for outcome in done.outcomes for row in _stream_rows(outcome)], right=_FIGURES
+        )
+    app.console.result({outcome.device: _value(outcome) for outcome in done.outcomes}, shown)
+    for outcome in done.outcomes:
+        for item in outcome.value.services if outcome.value else ():
+            for told in _troubles(item):
+                app.console.warn(f"{outcome.device}: {told}")
     code = tell_trouble(app.console, done, counted=False)
     if done.interrupted or not check:
         return code if done.interrupted else 0
@@ -102,20 +112,39 @@ def _figures(item: ServiceState) -> tuple[object, ...]:
 def _health_figures(health: Health | None) -> tuple[object, ...]:
     if health is None:
         return (None,) * 5
-    age = None if health.frame_age_ms is None else f"{health.frame_age_ms:.1f}"
-    return f"{health.fps:.1f}", health.frames, age, health.dropped, health.precision
+    return f"{health.fps:.1f}", health.frames, _age(health.frame_age_ms), health.dropped, health.precision
 
 
-def _tell_of_bad_releases(app: App, done: FleetOutcome[StateAnswer]) -> None:
-    """What the last change of a service came to, if that was a failure; and why a service stays down."""
-    for outcome in done.outcomes:
-        for item in outcome.value.services if outcome.value else ():
-            newest = item.journal.bad[0] if item.journal.bad else None
-            if newest and item.journal.changed_unix_s - newest.unix_s < _SAME_CHANGE_S:
-                what = f"release {newest.release_id} of {item.service} failed: {newest.reason}"
-                app.console.warn(f"{outcome.device}: {what}")
-            if item.failed and item.health and item.health.last_error:
-                app.console.warn(f"{outcome.device}: {item.service}: {item.health.last_error}")
+def _stream_rows(outcome: Outcome[StateAnswer]) -> list[tuple[object, ...]]:
+    if outcome.value is None:
+        return [(outcome.device, None, None, outcome.state, *[None] * 5)]
+    return [
+        (outcome.device, item.service, *_stream_figures(stream))
+        for item in outcome.value.services
+        for stream in (item.health.streams if item.running and item.health else ())
+    ]
+
+
+def _stream_figures(stream: StreamHealth) -> tuple[object, ...]:
+    figures = (f"{stream.fps:.1f}", stream.frames, _age(stream.frame_age_ms), stream.dropped)
+    return (stream.name or None, stream.condition, *figures, stream.source)
+
+
+def _age(age_ms: float | None) -> str | None:
+    return None if age_ms is None else f"{age_ms:.1f}"
+
+
+def _troubles(item: ServiceState) -> Iterator[str]:
+    """What the last change of a service came to, if that was a failure; why no frames come; and what else is wrong."""
+    newest = item.journal.bad[0] if item.journal.bad else None
+    if newest and item.journal.changed_unix_s - newest.unix_s < _SAME_CHANGE_S:
+        yield f"release {newest.release_id} of {item.service} failed: {newest.reason}"
+    if item.health is None:
+        return
+    if item.health.last_error and (item.failed or item.running):
+        yield f"{item.service}: {item.health.last_error}"
+    if item.running:
+        yield from (f"{item.service}: {warning}" for warning in item.health.warnings)
 
 
 def _checked(app: App, rows: list[tuple[object, ...]]) -> int:

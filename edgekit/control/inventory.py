@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,13 +12,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from edgekit.control.project import Project
 from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
+from edgekit.core.broker_uri import parse_broker_uri
+from edgekit.core.camera_uri import CAMERA_SCHEMES, parse_camera_uri
 from edgekit.core.engine import TensorRTOptions
 from edgekit.core.events import EventSettings
 from edgekit.core.probation import Probation
 from edgekit.core.service import PAGE_PORT, StreamSettings
 from edgekit.core.stream_names import MOST_STREAMS, STREAM_NAME, STREAM_NAME_RULE, stream_names
 from edgekit.core.wire import from_wire
-from edgekit.errors import ConfigError, NotFoundError
+from edgekit.errors import ConfigError, NotFoundError, UsageError
 
 LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
 DEFAULT_DETECTOR = "roadscene"
@@ -286,6 +288,23 @@ def _stream_problems(device: Device) -> list[str]:
     ]
     if len(names) > MOST_STREAMS:
         problems.append(f"cameras: expected at most {MOST_STREAMS}, got {len(names)}")
+    return problems + _address_problems(device)
+
+
+def _address_problems(device: Device) -> list[str]:
+    """Of cameras and brokers: a typing error should not be found out on the device. Nothing of a password is told."""
+    checks: list[tuple[str, str, Callable[[str], object]]] = [
+        (f"cameras.{stream.name}" if stream.name else "source", stream.uri, parse_camera_uri)
+        for stream in device.streams
+        if stream.uri.lower().startswith(tuple(f"{scheme}://" for scheme in CAMERA_SCHEMES))
+    ]
+    checks += [("sinks", sink, parse_broker_uri) for sink in device.sinks if sink.startswith(("mqtt://", "mqtts://"))]
+    problems = []
+    for key, address, parse in checks:
+        try:
+            parse(address)
+        except UsageError as error:
+            problems.append(f"{key}: {error.what}" + (f": {'; '.join(error.why.splitlines())}" if error.why else ""))
     return problems
 
 

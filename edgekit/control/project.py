@@ -78,6 +78,10 @@ class Project:
         """The state folder, made if missing, with a .gitignore of its own. Raises UsageError if that fails."""
         try:
             self.state_dir.mkdir(exist_ok=True)
+            devices = self.state_dir / "devices"
+            devices.mkdir(exist_ok=True)
+            if devices.stat().st_mode & 0o077:
+                devices.chmod(0o700)  # settings of this machine's services may hold passwords of cameras
             ignore = self.state_dir / ".gitignore"
             if not ignore.exists():
                 files.write_bytes(ignore, b"*\n")

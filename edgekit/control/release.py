@@ -12,7 +12,7 @@ from edgekit.control.selftest import SelfTest
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import MANIFEST_NAME, EngineManifest
-from edgekit.core.release import ReleaseFile, ReleaseManifest, device_class
+from edgekit.core.release import SERVICE_ONLY, ReleaseFile, ReleaseManifest, device_class
 from edgekit.core.selftest import SELFTEST_FOLDER
 from edgekit.core.service import DETECTOR_NAME, SETTINGS_NAME, ServiceSettings
 from edgekit.core.wire import to_wire
@@ -49,7 +49,10 @@ def make_release(
     code = {f"code/edgekit/{file.name}": file for file in this_code().files}
     tested = selftest.paths if selftest is not None else {}
     paths = {f"{SELFTEST_FOLDER}/{name}": path for name, path in tested.items()}
-    files = [ReleaseFile(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in content.items()]
+    files = [
+        ReleaseFile(name, len(data), hashlib.sha256(data).hexdigest(), SERVICE_ONLY if name == SETTINGS_NAME else 0o644)
+        for name, data in content.items()
+    ]
     files += [ReleaseFile(name, len(file.content), file.sha256) for name, file in code.items()]
     files += [ReleaseFile(name, path.stat().st_size, sha256_file(path)) for name, path in paths.items()]
     content |= {name: file.content for name, file in code.items()}

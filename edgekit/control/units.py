@@ -11,7 +11,12 @@ from edgekit.control.link import PACKAGE
 UNIT_FOLDER = "/etc/systemd/system"
 TMPFILES_PATH = "/etc/tmpfiles.d/edgekit.conf"
 CONTROL_PATH = "/usr/local/libexec/edgekit-control"
-TEMPLATES = ("edgekit@.service", "edgekit-reconcile@.service", "edgekit-control.service", "edgekit-control.path")
+ARGUS_PATH = "/usr/local/libexec/edgekit-argus"
+TEMPLATES = (
+    *("edgekit@.service", "edgekit-reconcile@.service"),
+    *("edgekit-control.service", "edgekit-control.path"),
+    *("edgekit-argus.service", "edgekit-argus.path"),
+)
 
 # Settings of the templates that are younger than JetPack 5's systemd 245, with the version that brought each.
 # Source: the manual pages systemd.exec(5), systemd.service(5) and systemd.unit(5), "Added in version".
@@ -34,7 +39,8 @@ def device_files(user: str, systemd: int) -> dict[str, dict[str, object]]:
         f"{UNIT_FOLDER}/{name}": _file(render(name, user, systemd)) for name in TEMPLATES
     }
     files[TMPFILES_PATH] = _file(render("edgekit.conf", user, systemd))
-    files[CONTROL_PATH] = _file(_control_program(), 0o755)
+    files[CONTROL_PATH] = _file(_program("control"), 0o755)
+    files[ARGUS_PATH] = _file(_program("argus"), 0o755)
     return files
 
 
@@ -45,8 +51,9 @@ def template_text(name: str) -> str:
     return (packaged if packaged.exists() else checkout).read_text("utf-8")
 
 
-def _control_program() -> str:
-    return "#!/usr/bin/python3 -IS\n" + (PACKAGE / "bootstrap" / "control.py").read_text("utf-8")
+def _program(name: str) -> str:
+    """A root program that stays on the device."""
+    return "#!/usr/bin/python3 -IS\n" + (PACKAGE / "bootstrap" / f"{name}.py").read_text("utf-8")
 
 
 def _file(text: str, mode: int = 0o644) -> dict[str, object]:

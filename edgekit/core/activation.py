@@ -20,6 +20,7 @@ from edgekit.core.probation import Probation as Probation  # part of the journal
 PHASES = ("settled", "intended", "probation", "reverting")
 MAX_STARTS = 2  # the boot counter's limit: a release that ends the watch more often than this is not tried again
 GIVE_A_START_S = 5.0  # a service that is to run and does not, nor failed, is started after this
+TAKE_OVER_WITHIN_S = 10.0  # a service that has not taken a release over by then is restarted
 SURE_AFTER_S = 2.0  # a service that is down for less may be between stop and start
 _KEPT_GOOD, _KEPT_BAD = 10, 20
 
@@ -103,7 +104,8 @@ class Observation:
     """How things stand on the device, and what this reconciler did so far.
 
     current: what `current` names. down_s: for how long the service was not running. restarted: whether this reconciler
-    restarted it since it last changed `current`.
+    restarted it since it last changed `current`. takes_over: another release runs well, and needs no restart to become
+    the target. asked_s: for how long it has been asked to; None: it was not, by this reconciler.
     """
 
     current: str
@@ -111,13 +113,16 @@ class Observation:
     watch: Watch = Watch()  # noqa: RUF009  (frozen)
     down_s: float = 0.0
     restarted: bool = False
+    takes_over: bool = False
+    asked_s: Optional[float] = None
 
 
 class Step(Enum):
     """What a reconciler does next. Each can be done again after a crash in the middle of it."""
 
     PLACE = "make `current` name what `wanted_current` says"
-    BEGIN_PROBATION = "write that the target is on probation, and restart the service"
+    BEGIN_PROBATION = "write that the target is on probation, and restart the service unless it takes the target over"
+    RELOAD = "ask the service to take the target over"
     WAIT = "look again in a moment"
     RESTART = "restart the service"
     COMMIT = "write that the target is good"
@@ -253,9 +258,20 @@ def _on_probation(journal: Journal, seen: Observation) -> Decision:
     verdict = judge(journal.probation, watch, run.restarts)
     if verdict.outcome is Outcome.FAILED:
         return Decision(Step.REVERT, verdict.reason)
-    if watch.other_reports or (not run.running and seen.down_s > GIVE_A_START_S):
+    if watch.other_reports:
+        return Decision(_replacing(seen, min(TAKE_OVER_WITHIN_S, journal.probation.deadline_s / 2)))
+    if not run.running and seen.down_s > GIVE_A_START_S:
         return Decision(Step.RESTART)
     return Decision(Step.COMMIT if verdict.outcome is Outcome.PASSED else Step.WAIT)
+
+
+def _replacing(seen: Observation, limit_s: float) -> Step:
+    """How the target takes the place of another release, which runs."""
+    if not seen.takes_over:
+        return Step.RESTART
+    if seen.asked_s is None:
+        return Step.RELOAD
+    return Step.WAIT if seen.asked_s < limit_s else Step.RESTART
 
 
 def _words(what: str, last_error: str) -> str:

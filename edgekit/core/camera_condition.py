@@ -10,7 +10,7 @@ import numpy as np
 CONDITIONS = ("connecting", "ok", "stalled", "reconnecting", "frozen", "black", "wrong size")
 LOOK_EVERY_S = 0.5
 FROZEN_AFTER_S = 10.0
-_AWAY = ("connecting", "stalled", "reconnecting")
+AWAY = ("connecting", "stalled", "reconnecting")
 BLACK_AFTER_S = 3.0
 
 _GRID = 8  # every 8th pixel of every 8th row tells enough, at a 64th of the cost
@@ -27,9 +27,14 @@ class Condition:
     detail: str = ""
 
     @property
+    def is_ok(self) -> bool:
+        """True while pictures come and show something."""
+        return self.state == "ok"
+
+    @property
     def is_away(self) -> bool:
         """True while no pictures come and the camera is looked for."""
-        return self.state in _AWAY
+        return self.state in AWAY
 
 
 class PictureWatch:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Optional, Sequence, Tuple
 
-from edgekit.core.tracking import TrackingSettings
+from edgekit.core.tracking_settings import TrackingSettings
 from edgekit.core.wire import to_wire
 from edgekit.core.zones import Line, Zone, places_problems
 

@@ -10,8 +10,9 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple, Union
 import numpy as np
 
 from edgekit.core.events import Event, EventSettings, LineCount, ZoneCount
+from edgekit.core.plane import anchors_of, breadth, crosses, depths, right_of
 from edgekit.core.tracking import Tracks
-from edgekit.core.zones import ANCHORS, Line, Zone, anchors_of, breadth, crosses, depths, right_of
+from edgekit.core.zones import ANCHORS, Line, Zone
 
 _LEAST_MARGIN_PX = 1.0
 

@@ -32,12 +32,13 @@ class Watch:
     now_s: float = 0.0
     first_s: Optional[float] = None  # when its first report with a good frame was seen, in this run of the service
     first_frames: int = 0  # how many frames that report told of
+    frames_before: int = 0  # what the process had seen when it was first seen to have taken the release over
     changed_s: Optional[float] = None  # when its newest report was seen
-    frames: int = 0
+    frames: int = 0  # of this release
     pid: int = 0
     p99_ms: Optional[float] = None
     last_error: str = ""
-    other_reports: bool = False  # another release than the watched one reports: it was not restarted yet
+    other_reports: bool = False  # another release than the watched one reports: this one is not run yet
 
     @property
     def watched_s(self) -> float:
@@ -67,7 +68,7 @@ def look(watch: Watch, now_s: float, release_id: str, report: Optional[Report], 
     """The watch after one more look. changed: the report is another than at the look before."""
     watch = replace(watch, now_s=now_s)
     if report is None:
-        return watch
+        return replace(watch, other_reports=False)
     if report.health.release != release_id:
         return replace(watch, other_reports=report.fresh)
     watch = replace(watch, last_error=report.health.last_error, other_reports=False)
@@ -78,10 +79,13 @@ def look(watch: Watch, now_s: float, release_id: str, report: Optional[Report], 
 
 def _count(watch: Watch, now_s: float, health: Health) -> Watch:
     new_run = health.pid != watch.pid
-    watch = replace(watch, changed_s=now_s, frames=health.frames, pid=health.pid, p99_ms=health.p99_ms)
+    if new_run:
+        watch = replace(watch, frames_before=health.frames if health.loaded_from else 0)
+    frames = health.frames - watch.frames_before
+    watch = replace(watch, changed_s=now_s, frames=frames, pid=health.pid, p99_ms=health.p99_ms)
     if new_run or watch.first_s is None:
-        seen = health.frames > 0
-        return replace(watch, first_s=now_s if seen else None, first_frames=health.frames if seen else 0)
+        seen = frames > 0
+        return replace(watch, first_s=now_s if seen else None, first_frames=frames if seen else 0)
     return watch
 
 

@@ -10,12 +10,16 @@ from edgekit.core.device import DeviceProfile
 from edgekit.core.wire import digest
 
 RELEASE_NAME = "release.json"
+SERVICE_ONLY = 0o640
+"""The mode of a file that holds passwords: its owner deploys, its group is the services'."""
+
+_MODES = (0o644, 0o755, SERVICE_ONLY)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """One file of a release. path is relative, with forward slashes; mode is 0o644 or 0o755."""
+    """One file of a release. path is relative, with forward slashes; mode is 0o644, 0o755 or SERVICE_ONLY."""
 
     path: str
     size: int
@@ -25,8 +29,8 @@ class ReleaseFile:
     def __post_init__(self) -> None:
         if not _SAFE_PATH.fullmatch(self.path):
             raise ValueError(f"path: expected a plain relative path, got {self.path!r}")
-        if self.mode not in (0o644, 0o755):
-            raise ValueError(f"mode: expected 0644 or 0755, got {self.mode:o}")
+        if self.mode not in _MODES:
+            raise ValueError(f"mode: expected 0644, 0755 or 0640, got {self.mode:04o}")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ dead or computes nonsense, an engine that sees nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
-from edgekit.core.detections import Detections
+if TYPE_CHECKING:
+    from edgekit.core.detections import Detections
 
 SELFTEST_FOLDER = "selftest"
 SELFTEST_NAME = "selftest.json"

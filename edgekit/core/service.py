@@ -85,7 +85,7 @@ class Health:
     p99_ms: Optional[float] = None  # capture to decoded, over the seconds of fps but at least 100 frames; None before
     streams: Tuple[StreamHealth, ...] = ()
     warnings: Tuple[str, ...] = ()
-    loaded_from: str = ""  # the release that the process was started from, where it took `release` over without a restart
+    loaded_from: str = ""  # what the process was started from, where it took `release` over without a restart
     schema: int = 2
 
 

@@ -1,7 +1,8 @@
 """Putting a release into service: admitted, assembled, written down, made current, and left to its probation.
 
 At every moment `current/<service>` names a whole release, the old or the new. Verbs `activate` and `rollback` return as
-soon as the service was restarted; runtime/reconcile.py, in another process, commits the release or goes back.
+soon as the service was restarted, or asked to take the release over without that; runtime/reconcile.py, in another
+process, commits the release or goes back.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from edgekit.core.device import DeviceProfile
 from edgekit.core.engine_key import key_differences
 from edgekit.core.progress import OnProgress
 from edgekit.core.release import ReleaseManifest
-from edgekit.errors import DeployError, EngineMismatchError
+from edgekit.errors import DeployError, EdgekitError, EngineMismatchError
 from edgekit.runtime.assembly import assemble
 from edgekit.runtime.journal import LockHeldError, journal_lock, read_journal, reconciled_by, write_journal
 from edgekit.runtime.locks import device_lock
 from edgekit.runtime.objects import count_new
+from edgekit.runtime.reloading import read_parts, takes_over
 from edgekit.runtime.runner import Runner, runner_for
 from edgekit.runtime.settle import settle
 from edgekit.runtime.space import check_room, disk_trouble, sweep_parts
@@ -47,6 +49,7 @@ def activate(request: ActivateRequest, profile: DeviceProfile, on_progress: OnPr
             check_room(store.root, 0)
         sweep_parts(store)
         mended = assemble(store, manifest)
+        check_settings(store.release_dir(release_id))
         store.adopt_code(THIS_CODE)
         runner = runner_for(store)
         if journal.settled and journal.committed == release_id == store.current_release_id(service):
@@ -101,6 +104,25 @@ def check_class(manifest: ReleaseManifest, profile: DeviceProfile) -> None:
         )
 
 
+def check_settings(release: Path) -> None:
+    """Raise DeployError for zones and lines that name a class or a camera that the release does not have.
+
+    The service would not start with them. What cannot be read is left to it.
+    """
+    try:
+        parts = read_parts(release)
+    except EdgekitError:
+        return
+    events, names = parts.settings.events, [stream.name for stream in parts.settings.streams]
+    problems = events.unknown_names(parts.detector.labels, names) if events else ()
+    if problems:
+        raise DeployError(
+            f"the zones and lines of release {release.name} do not fit it",
+            why="\n".join(problems),
+            hint="correct events: in devices.yaml, then deploy again",
+        )
+
+
 def check_admitted(journal: Journal, manifest: ReleaseManifest, *, retry: bool) -> None:
     """Raise DeployError for a release that is older than the newest committed one, or that failed here."""
     release_id = manifest.release_id
@@ -144,8 +166,9 @@ def _keep(runner: Runner, journal: Journal, *, mended: bool) -> ActivateAnswer:
 
 
 def _try(store: Store, runner: Runner, service: str, wanted: Wanted) -> ActivateAnswer:
-    """Write down, make current, write down, restart."""
+    """Write down, make current, write down, restart or reload."""
     release_id, by = wanted.release_id, wanted.by or "someone"
+    is_enough = takes_over(store, service, release_id) and runner.status(service).running
     try:
         with journal_lock(store, service, f"{by}, deploying {release_id}", _LOCK_WAIT_S):
             journal = read_journal(store, service)
@@ -160,7 +183,7 @@ def _try(store: Store, runner: Runner, service: str, wanted: Wanted) -> Activate
         raise DeployError(
             f"{service} is being worked on by {error.holder}", hint="wait a moment, then run the same command again"
         ) from None
-    runner.restart(service)
+    (runner.reload if is_enough else runner.restart)(service)
     runner.watch(service)
     return ActivateAnswer(journal, changed=True)
 

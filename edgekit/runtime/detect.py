@@ -47,7 +47,7 @@ def run_detect(request: DetectRequest, profile: DeviceProfile, on_progress: OnPr
         run = _Run(source, watching, open_sinks(request.sinks, labels, source), Tally(labels))
         with run.sinks:
             engine = load_engine(request.engine_dir, request.detector, profile, threads=request.threads)
-            batch = request.batch or batch_for(len(source.streams), engine.manifest.profile)
+            batch = request.batch or batch_for(len(source.streams), engine.manifest, live=source.live)
             with ExitStack() as stack:
                 stack.callback(engine.close)
                 stages = stack.enter_context(closing(stages_for(request.detector, engine, batch)))

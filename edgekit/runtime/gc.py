@@ -15,6 +15,7 @@ from edgekit.core.engine import EngineManifest
 from edgekit.core.progress import OnProgress
 from edgekit.errors import UsageError
 from edgekit.files import fsync_folder
+from edgekit.runtime.health import read_health
 from edgekit.runtime.journal import read_journal
 from edgekit.runtime.locks import device_lock
 from edgekit.runtime.space import disk_trouble, sweep_parts
@@ -44,12 +45,17 @@ def collect_garbage(request: GcRequest, on_progress: OnProgress) -> GcAnswer:
 
 
 def kept_releases(store: Store, keep: int) -> Set[str]:
-    """Of each service the current release, the one on probation, what it would go back to, and the newest good ones."""
+    """Of each service the current release, the one on probation, what it would go back to, and the newest good ones.
+
+    And the one that its process was started from: code that was not imported yet comes from there.
+    """
     kept: Set[str] = set()
     for service in store.list_services():
         journal = read_journal(store, service)
         good = [release_id for release_id in journal.good if store.release_dir(release_id).is_dir()]
-        kept |= {store.current_release_id(service), journal.target, journal.previous, *good[:keep]}
+        health = read_health(store.state_dir(service))
+        loaded = health.loaded_from if health else ""
+        kept |= {store.current_release_id(service), journal.target, journal.previous, loaded, *good[:keep]}
     return kept - {""}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
-from edgekit.core.camera_condition import Condition
+from edgekit.core.camera_condition import AWAY, Condition
 from edgekit.core.camera_uri import hide_credentials
 from edgekit.core.service import Health, StreamHealth, StreamSettings
 from edgekit.core.wire import from_wire, to_wire
@@ -76,6 +76,11 @@ class HealthFile:
     streams: Sequence[StreamSettings] = ()
     engine_id: str = ""
     precision: str = ""
+    loaded_from: str = ""  # see Health
+
+    def take_over(self, release_id: str) -> None:
+        """What is reported from now on is of another release, in the same process."""
+        self.loaded_from, self.release_id = self.loaded_from or self.release_id, release_id
 
     def write(self, health: Health) -> None:
         """Say how it stands. Raises OSError, with the earlier report still whole."""
@@ -84,23 +89,27 @@ class HealthFile:
     def health(self, progress: Progress, states: StreamStates = StreamStates(), warnings: Sequence[str] = ()) -> Health:
         """How it stands."""
         now_s, frames = time.monotonic(), progress.all
+        streams = tuple(_stream_health(stream, progress, states, now_s) for stream in self.streams)
+        all_away = bool(streams) and all(stream.condition in AWAY for stream in streams) and frames.frames > 0
+        lately = RecentFrames() if all_away else frames
         return Health(
             service=self.service,
             release=self.release_id,
             pid=os.getpid(),
             frames=frames.frames,
             detections=frames.detections,
-            fps=round(frames.fps, 2),
-            frame_age_ms=_rounded(frames.age_ms),
+            fps=round(lately.fps_at(now_s), 2),
+            frame_age_ms=_rounded(lately.age_ms),
             dropped=sum(states.dropped.values()),
             engine_id=self.engine_id,
             precision=self.precision,
             started_unix_s=progress.started_unix_s,
             updated_unix_s=time.time(),
             last_error=progress.last_error,
-            p99_ms=_rounded(frames.p99_ms),
-            streams=tuple(_stream_health(stream, progress, states, now_s) for stream in self.streams),
+            p99_ms=_rounded(lately.p99_ms),
+            streams=streams,
             warnings=tuple(warnings),
+            loaded_from=self.loaded_from,
         )
 
     def last_error(self) -> str:
@@ -116,6 +125,7 @@ def _stream_health(stream: StreamSettings, progress: Progress, states: StreamSta
     frames = progress.streams.get(stream.name, RecentFrames())
     unstated = Condition("ok" if frames.frames else "connecting", progress.started_s)
     condition = states.conditions.get(stream.name, unstated)
+    lately = RecentFrames() if condition.is_away else frames  # the figures of a camera that is gone are of before
     return StreamHealth(
         name=stream.name,
         source=hide_credentials(stream.uri),
@@ -124,9 +134,9 @@ def _stream_health(stream: StreamSettings, progress: Progress, states: StreamSta
         detail=condition.detail,
         frames=frames.frames,
         detections=frames.detections,
-        fps=round(frames.fps_at(now_s), 2),
-        frame_age_ms=_rounded(frames.age_ms),
-        p99_ms=_rounded(frames.p99_ms),
+        fps=round(lately.fps_at(now_s), 2),
+        frame_age_ms=_rounded(lately.age_ms),
+        p99_ms=_rounded(lately.p99_ms),
         dropped=states.dropped.get(stream.name, 0),
     )
 

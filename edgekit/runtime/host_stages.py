@@ -76,6 +76,10 @@ class HostStages:
             return Collected([Detections.empty() for _ in fits], slot.inference_ms, bad_outputs=bad)
         return Collected(detections_from_outputs(self._detector, slot.outputs, fits), slot.inference_ms)
 
+    def retune(self, detector: DetectorSpec) -> None:
+        """The next batch to be collected is decoded by them."""
+        self._detector = detector
+
     def replay(self, slot: HostSlot, times: int) -> None:
         """Infer the whole batch `times` times and look at none of it."""
         inputs = self._inputs(slot, self.input_size.batch)

@@ -9,23 +9,25 @@ from typing import Dict, Iterable, List, Optional, Sequence
 
 from edgekit.core.deployment import Blob, MissingAnswer, MissingRequest, PlaceAnswer, PlaceRequest
 from edgekit.core.progress import OnProgress
-from edgekit.core.release import ReleaseFile
+from edgekit.core.release import SERVICE_ONLY, ReleaseFile
 from edgekit.core.wire import digest
 from edgekit.errors import DeployError
 from edgekit.files import fsync_file, fsync_folder
 from edgekit.runtime.locks import device_lock
+from edgekit.runtime.runner import service_group
 from edgekit.runtime.space import check_room, disk_trouble
 from edgekit.runtime.store import Store, is_blob
 
 PART_SUFFIX = ".part"
 OBJECT_MODE = 0o644
+_LINKED_MODES = (OBJECT_MODE, SERVICE_ONLY)
 _LOCK_WAIT_S = 60.0
 
 
 def find_missing(request: MissingRequest, on_progress: OnProgress) -> MissingAnswer:
     """What the host must send, and from which byte on. Raises DeployError where there is no room for it."""
     store = Store(request.root)
-    store.incoming.mkdir(parents=True, exist_ok=True)
+    store.make_incoming()
     engines = _by_size(store.engine_files())
     blobs = {blob.sha256: blob for blob in request.blobs}
     missing = [blob for blob in blobs.values() if _source(store, blob, engines) is None]
@@ -58,13 +60,19 @@ def collect(store: Store, files: Sequence[ReleaseFile]) -> int:
     engines = _by_size(store.engine_files())
     taken = 0
     for file in files:
-        blob = Blob(file.sha256, file.size)
+        blob, target = Blob(file.sha256, file.size), store.object_path(file.sha256)
         if store.has_object(blob):
+            if file.mode == SERVICE_ONLY:
+                _close(target, service_group(store))
             continue
         source = _source(store, blob, engines)
         if source is None:
             raise _not_here(store, file)
-        _admit(source, store.object_path(file.sha256), move=source.parent == store.incoming)
+        if file.mode == SERVICE_ONLY:
+            _close(source, service_group(store))
+        elif os.lstat(source).st_mode & 0o7777 != OBJECT_MODE:
+            source.chmod(OBJECT_MODE)
+        _admit(source, target, move=source.parent == store.incoming)
         taken += 1
     if taken:
         fsync_folder(store.objects)
@@ -89,7 +97,7 @@ def link_files(store: Store, final: Path, files: Iterable[ReleaseFile]) -> Path:
 
 def put_file(store: Store, file: ReleaseFile, path: Path) -> None:
     """Give an object another name, which must not exist. An executable one is copied, since links share a mode."""
-    if file.mode == OBJECT_MODE:
+    if file.mode in _LINKED_MODES:
         os.link(store.object_path(file.sha256), path)
         return
     shutil.copyfile(store.object_path(file.sha256), path)
@@ -119,7 +127,7 @@ def is_put(store: Store, file: ReleaseFile, path: Path) -> bool:
     if here.st_mode & 0o7777 != file.mode:
         return False
     same = (here.st_ino, here.st_dev) == (there.st_ino, there.st_dev)
-    return same or (file.mode != OBJECT_MODE and is_blob(path, Blob(file.sha256, file.size)))
+    return same or (file.mode not in _LINKED_MODES and is_blob(path, Blob(file.sha256, file.size)))
 
 
 def _source(store: Store, blob: Blob, engines: Dict[int, List[Path]]) -> Optional[Path]:
@@ -152,8 +160,6 @@ def _not_here(store: Store, file: ReleaseFile) -> DeployError:
 
 def _admit(source: Path, target: Path, *, move: bool) -> None:
     """Make a checked file an object. Its bytes are made durable before its name is; the folder is the caller's."""
-    if os.lstat(source).st_mode & 0o7777 != OBJECT_MODE:
-        source.chmod(OBJECT_MODE)
     fsync_file(source)
     if move:
         os.replace(source, target)
@@ -162,6 +168,23 @@ def _admit(source: Path, target: Path, *, move: bool) -> None:
     temporary.unlink(missing_ok=True)
     os.link(source, temporary)
     os.replace(temporary, target)
+
+
+def _close(path: Path, group: Optional[int]) -> None:
+    """Let only its owner and the services read a file. Raises DeployError where this user may not give it to them."""
+    status = os.lstat(path)
+    if status.st_mode & 0o7777 != SERVICE_ONLY:
+        path.chmod(SERVICE_ONLY)
+    if group is None or status.st_gid == group:
+        return
+    try:
+        os.chown(path, -1, group)
+    except PermissionError:
+        raise DeployError(
+            "the settings of a service, which may hold passwords, cannot be given to it alone",
+            why="this user is not in the group of the services; earlier versions of edgekit did not need that",
+            hint="edgekit provision, then deploy again",
+        ) from None
 
 
 def _by_size(paths: Iterable[Path]) -> Dict[int, List[Path]]:

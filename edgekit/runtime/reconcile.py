@@ -33,6 +33,7 @@ from edgekit.errors import EdgekitError
 from edgekit.runtime.health import Signature, health_signature, read_health
 from edgekit.runtime.journal import LockHeldError, journal_lock, read_journal, write_journal
 from edgekit.runtime.notify import notify
+from edgekit.runtime.reloading import takes_over
 from edgekit.runtime.runner import Runner, runner_for
 from edgekit.runtime.store import Store
 
@@ -71,6 +72,7 @@ class Reconciler:
         self._state_dir = store.state_dir(journal.service)
         self._ready_s: Optional[float] = None
         self._restarted = False
+        self._reload_asked_s: Optional[float] = None
         self._run, self._asked_s = RunStatus(), float("-inf")
         self._down_since: Optional[float] = None
         self._watch = Watch()
@@ -83,6 +85,7 @@ class Reconciler:
             Step.PLACE: self._place,
             Step.BEGIN_PROBATION: self._begin_probation,
             Step.WAIT: self._wait,
+            Step.RELOAD: self._reload,
             Step.RESTART: self._restart,
             Step.COMMIT: lambda decision: self._write(commit(self._journal, time.time())),
             Step.REVERT: self._revert,
@@ -139,7 +142,14 @@ class Reconciler:
             watch=self._watch,
             down_s=0.0 if self._down_since is None else now_s - self._down_since,
             restarted=self._restarted,
+            takes_over=self._watch.other_reports and self._takes_over(),
+            asked_s=None if self._reload_asked_s is None else now_s - self._reload_asked_s,
         )
+
+    def _takes_over(self) -> bool:
+        """True if what runs can become the target without a restart; once it was asked to, that is not asked again."""
+        asked = self._reload_asked_s is not None
+        return asked or takes_over(self._store, self._journal.service, self._journal.target)
 
     def _look(self, now_s: float) -> None:
         signature = health_signature(self._state_dir)
@@ -172,8 +182,12 @@ class Reconciler:
     def _begin_probation(self, decision: Decision) -> None:
         self._write(watched(on_probation(self._journal, time.time()), time.time()))
         self._restart_watch()
-        if self._runner.status(self._journal.service).running:
+        if self._runner.status(self._journal.service).running and not self._takes_over():
             self._restart(decision)
+
+    def _reload(self, decision: Decision) -> None:
+        self._runner.reload(self._journal.service)
+        self._reload_asked_s = time.monotonic()
 
     def _wait(self, decision: Decision) -> None:
         wanted = self._journal.probation.frames
@@ -189,6 +203,9 @@ class Reconciler:
         else:
             self._runner.stop(self._journal.service)
         self._restarted, self._down_since, self._asked_s = True, None, float("-inf")
+        if self._reload_asked_s is not None and self._reload_asked_s > float("-inf"):
+            self._reload_asked_s = float("-inf")  # once: what the reload took in vain is not held against the release
+            self._restart_watch()
         self._forget_reports()
 
     def _revert(self, decision: Decision) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol
+import pwd
+from typing import Optional, Protocol
 
 from edgekit.core.activation import RunStatus
 from edgekit.core.deployment import LogsAnswer, LogsRequest
@@ -12,12 +13,17 @@ from edgekit.runtime.store import Store
 
 DEVICE_NAME = "device.json"
 
+_SERVICE_USER = "edgekit"  # made by bootstrap/install.py
+
 
 class Runner(Protocol):
     """Starts and stops services. Each call may be repeated; those that change something raise DeployError."""
 
     def restart(self, service: str) -> None:
         """Run what `current` names now, whatever ran before; the service stays wanted from now on."""
+
+    def reload(self, service: str) -> None:
+        """Ask what runs to take over what `current` names now; returns before it has, and it may refuse."""
 
     def start(self, service: str) -> None:
         """Run what `current` names, unless it runs."""
@@ -33,6 +39,16 @@ class Runner(Protocol):
 
     def logs(self, request: LogsRequest) -> LogsAnswer:
         """A piece of its log."""
+
+
+def service_group(store: Store) -> Optional[int]:
+    """The group of the user that services run as; None where they run as whoever deploys."""
+    if _runner_name(store) != "systemd":
+        return None
+    try:
+        return pwd.getpwnam(_SERVICE_USER).pw_gid
+    except KeyError:
+        raise DeployError(f"there is no user {_SERVICE_USER} on this device", hint="edgekit provision") from None
 
 
 def runner_for(store: Store) -> Runner:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import signal
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 from edgekit.core.camera_uri import hide_credentials
 from edgekit.core.deployment import ServeRequest
@@ -26,16 +26,20 @@ from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import load_engine
 from edgekit.runtime.health_report import HealthFile
 from edgekit.runtime.host_stages import stages_for
+from edgekit.runtime.machine_watch import MachineWatch
 from edgekit.runtime.notify import notify, notify_status
+from edgekit.runtime.page.feed import Feed
 from edgekit.runtime.parent import end_with_parent
 from edgekit.runtime.pipeline import Pipeline
 from edgekit.runtime.probe import probe_device
+from edgekit.runtime.reloading import NewRelease, Reloading
 from edgekit.runtime.selftest import read_selftest, run_selftest
+from edgekit.runtime.service_page import serve_page
 from edgekit.runtime.service_report import ServiceReport, say
 from edgekit.runtime.sinks import open_sinks
 from edgekit.runtime.stages import Stages, batch_for
 from edgekit.runtime.stream_group import open_streams
-from edgekit.runtime.watching import Watching
+from edgekit.runtime.watching import Watching, check_names
 
 ENGINE_FOLDER = "engine"
 
@@ -56,8 +60,8 @@ def serve(request: ServeRequest, on_progress: OnProgress) -> Dict[str, int]:
     report = ServiceReport(file)
     end_with_parent()
     try:
-        with report.reported():
-            _run(settings, detector, release, report)
+        with Reloading(release, say) as reloading, report.reported():
+            _run(settings, detector, release, report, reloading)
     finally:
         notify("STOPPING=1")
     return {"frames": report.progress.frames, "detections": report.progress.all.detections}
@@ -70,28 +74,45 @@ class _Run:
     settings: ServiceSettings
     detector: DetectorSpec
     report: ServiceReport
+    reloading: Reloading
+    watching: Watching
+    feed: Feed
+    machine: MachineWatch
     stages: Stages
     slots: List[Any]
-    watching: Watching
 
 
-def _run(settings: ServiceSettings, detector: DetectorSpec, release: Path, report: ServiceReport) -> None:
-    notify_status("loading the engine")
-    names = [stream.name for stream in settings.streams]
-    watching = Watching(settings.events, detector.labels, names)
-    engine = load_engine(str(release / ENGINE_FOLDER), detector, probe_device(), threads=settings.threads)
-    batch = batch_for(len(names), engine.manifest.profile)
-    with closing(engine), closing(stages_for(detector, engine, batch)) as stages:
-        manifest = engine.manifest
-        report.file.engine_id, report.file.precision = manifest.engine_id, manifest.precision
-        sources = ", ".join(hide_credentials(stream.uri) for stream in settings.streams)
-        say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {sources}")
-        run = _Run(settings, detector, report, stages, [stages.make_slot() for _ in range(stages.slots)], watching)
+def _run(
+    settings: ServiceSettings, detector: DetectorSpec, release: Path, report: ServiceReport, reloading: Reloading
+) -> None:
+    watching = Watching(settings.events, detector.labels, [stream.name for stream in settings.streams])
+    with ExitStack() as stack:
+        # Before the engine, which takes a while on a small board: the page says that the service starts.
+        machine = stack.enter_context(MachineWatch())
+        report.warnings.append(machine.warnings)
+        feed = stack.enter_context(serve_page(settings, detector.labels, watching, report, machine))
+        stages = stack.enter_context(_loaded(settings, detector, release, report))
+        slots = [stages.make_slot() for _ in range(stages.slots)]
+        run = _Run(settings, detector, report, reloading, watching, feed, machine, stages, slots)
         _test(release, run)
-        notify_status(f"waiting for the first frame of {sources}")
+        notify_status(f"waiting for the first frame of {_shown(settings)}")
         _run_sources(run)
         while settings.loop:
             _run_sources(run)
+
+
+@contextmanager
+def _loaded(
+    settings: ServiceSettings, detector: DetectorSpec, release: Path, report: ServiceReport
+) -> Iterator[Stages]:
+    notify_status("loading the engine")
+    engine = load_engine(str(release / ENGINE_FOLDER), detector, probe_device(), threads=settings.threads)
+    manifest = engine.manifest
+    batch = batch_for(len(settings.streams), manifest, live=True)
+    with closing(engine), closing(stages_for(detector, engine, batch)) as stages:
+        report.file.engine_id, report.file.precision = manifest.engine_id, manifest.precision
+        say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {_shown(settings)}")
+        yield stages
 
 
 def _test(release: Path, run: _Run) -> None:
@@ -107,19 +128,38 @@ def _test(release: Path, run: _Run) -> None:
 
 def _run_sources(run: _Run) -> None:
     with ExitStack() as stack:
-        source = stack.enter_context(open_streams(run.settings.streams))
-        run.report.begin(source)
+        source = stack.enter_context(open_streams(run.settings.streams, lenient=True))
+        pace = run.machine.new_pace()
+        run.report.begin(source, pace)
         run.watching.begin(source)
-        sinks = stack.enter_context(open_sinks(run.settings.sinks, run.detector.labels, source))
-        pipeline = stack.enter_context(Pipeline(source, run.stages, run.slots))
+        sinks = stack.enter_context(open_sinks(run.settings.sinks, run.detector.labels, source, steady=True))
+        stack.enter_context(run.report.warned_by(lambda: sinks.problems))
+        pipeline = stack.enter_context(Pipeline(source, run.stages, run.slots, pace))
         stack.callback(source.stop)  # first of all: its threads may be waiting for a camera
         for frame in pipeline:
+            run.reloading.take(lambda new: _take_over(run, new))
             if run.report.take(frame, pipeline):
-                sinks.write(run.watching.follow(frame))
+                watched = run.watching.follow(frame)
+                run.feed.show(watched)
+                sinks.write(watched)
     if run.report.progress.frames == 0:
-        sources = ", ".join(hide_credentials(stream.uri) for stream in run.settings.streams)
         reason = run.report.progress.last_error or "no frame came"
-        raise SourceError(f"{sources} ended without a good frame", why=reason)
+        raise SourceError(f"{_shown(run.settings)} ended without a good frame", why=reason)
+
+
+def _shown(settings: ServiceSettings) -> str:
+    return ", ".join(hide_credentials(stream.uri) for stream in settings.streams)
+
+
+def _take_over(run: _Run, new: NewRelease) -> None:
+    """Go on by another release's zones and thresholds. Raises ConfigError or EngineError, and changes nothing then."""
+    check_names(new.settings.events, new.detector.labels, [stream.name for stream in new.settings.streams])
+    if run.reloading.runs is None or new.detector != run.reloading.runs.detector:
+        run.stages.retune(new.detector)
+    run.watching.reload(new.settings.events)
+    run.feed.reload(new.settings.events)
+    run.report.file.take_over(new.release.name)
+    run.report.report()  # at once: the reconciler waits for it
 
 
 def _exit_as_asked(number: int, frame: Any) -> None:

@@ -38,7 +38,6 @@ def serve_page(
         page = PageServer(feed, settings.page_port)
     except DeviceError as error:
         told = "there is no page: " + ": ".join(filter(None, (error.what, error.why)))
-        say(told)
         report.warnings.append(lambda: [told])
         yield feed
         return

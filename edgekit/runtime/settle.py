@@ -41,5 +41,9 @@ def _tell(store: Store, journal: Journal, on_progress: OnProgress) -> None:
         on_progress(f"going back: {journal.reason}", 0, 0)
         return
     health, wanted = read_health(store.state_dir(journal.service)), journal.probation.frames
-    frames = health.frames if health and health.release == journal.target else 0
-    on_progress("on probation", min(frames, wanted), wanted)
+    if health is None or health.release != journal.target:
+        on_progress("on probation", 0, wanted)
+    elif health.loaded_from:
+        on_progress("on probation, taken over without a restart", 0, 0)  # it counts the frames of both
+    else:
+        on_progress("on probation", min(health.frames, wanted), wanted)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, List, Protocol, Sequence, Tuple
 
 from edgekit.core.detections import Detections
+from edgekit.core.detector import DetectorSpec
+from edgekit.core.engine import EngineManifest
 from edgekit.core.letterbox import Fit
-from edgekit.core.tensors import InputSize, ShapeProfile
+from edgekit.core.tensors import InputSize
 from edgekit.runtime.frames import Frame
 
 
@@ -50,6 +52,9 @@ class Stages(Protocol):
     def collect(self, slot: Any, fits: Sequence[Fit]) -> Collected:
         """Wait for the launch and finish its outputs: decoded, suppressed, in frame pixels, in memory of their own."""
 
+    def retune(self, detector: DetectorSpec) -> None:
+        """Go on by the thresholds of a detector that is otherwise the same; in the thread that collects."""
+
     def replay(self, slot: Any, times: int) -> None:
         """Run the engine alone, again and again on what the slot holds; returns when the last is done."""
 
@@ -57,6 +62,12 @@ class Stages(Protocol):
         """Give back what the slots hold. Before the engine is closed."""
 
 
-def batch_for(streams: int, profile: ShapeProfile) -> int:
-    """One item for each stream, within what an engine takes."""
-    return max(profile.minimum.batch, min(streams, profile.maximum.batch))
+def batch_for(streams: int, manifest: EngineManifest, *, live: bool) -> int:
+    """One item for each stream, within what an engine takes.
+
+    A processor takes as long over a batch as over its frames one by one, and live frames would grow old together: they
+    go alone there. bench/camera_latency.py measures it.
+    """
+    alone = live and manifest.backend == "onnxruntime"
+    profile = manifest.profile
+    return max(profile.minimum.batch, min(1 if alone else streams, profile.maximum.batch))

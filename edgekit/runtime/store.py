@@ -29,6 +29,7 @@ from edgekit.files import fsync_folder, sha256_file
 from edgekit.runtime.engine_files import read_manifest
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PRIVATE = 0o700
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 
@@ -48,11 +49,18 @@ class Store:
 
     def make(self) -> None:
         """Make the folders that a deployment writes to, durably."""
-        folders = (self.objects, self.incoming, self.releases, self.current, self.journals)
+        self.make_incoming()
+        folders = (self.objects, self.releases, self.current, self.journals)
         if not all(folder.is_dir() for folder in folders):
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
             fsync_folder(self.root)
+
+    def make_incoming(self) -> None:
+        """The folder for what is received, which may hold passwords: for its owner alone."""
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        if self.incoming.stat().st_mode & 0o7777 != _PRIVATE:
+            self.incoming.chmod(_PRIVATE)
 
     def state_dir(self, service: str) -> Path:
         """What the service itself writes. Raises DeployError for a name that is none."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.core.service import StreamSettings
 from edgekit.core.stream_names import MOST_STREAMS, stream_names
-from edgekit.errors import UsageError
+from edgekit.errors import SourceError, UsageError
 from edgekit.runtime.file_sources import PictureSource
 from edgekit.runtime.frames import Source
 from edgekit.runtime.pictures import PICTURE_SUFFIXES
@@ -74,8 +74,25 @@ def open_sources(uris: Sequence[str]) -> Source:
     return open_streams([StreamSettings(uri, name) for uri, name in zip(uris, names)])
 
 
-def open_streams(streams: Sequence[StreamSettings]) -> Source:
-    """The sources of a run under their names: one by itself, several as a group. Raises as `open_source` does."""
+class BrokenStream(Source):
+    """In the place of one of several sources that could not be opened: the others go on, and it is told why."""
+
+    live = True  # so that its end does not end the others
+
+    def __init__(self, error: SourceError) -> None:
+        super().__init__()
+        self._error = error
+
+    def _read(self) -> Optional[Tuple[np.ndarray, str, Optional[str]]]:
+        raise self._error
+
+
+def open_streams(streams: Sequence[StreamSettings], *, lenient: bool = False) -> Source:
+    """The sources of a run under their names: one by itself, several as a group. Raises as `open_source` does.
+
+    lenient: one of several that cannot be read does not keep the others from it; that it failed comes as its first
+    frame would. With an address that is wrong, nothing is opened.
+    """
     if not streams:
         raise UsageError("there is no source", hint="name at least one")
     if len(streams) > MOST_STREAMS:
@@ -89,10 +106,17 @@ def open_streams(streams: Sequence[StreamSettings]) -> Source:
     opened: List[Source] = []
     with ExitStack() as stack:
         for stream in streams:
-            source: Any = stack.enter_context(open_source(stream.uri))
+            source: Any = stack.enter_context(_open_lenient(stream.uri) if lenient else open_source(stream.uri))
             opened.append(source)
         stack.pop_all()
     return StreamGroup(opened, [stream.name for stream in streams])
+
+
+def _open_lenient(uri: str) -> Source:
+    try:
+        return open_source(uri)
+    except SourceError as error:
+        return BrokenStream(error)
 
 
 def _picture_at(uri: str) -> Optional[Path]:

@@ -1,5 +1,7 @@
 """Keeping a service running where there is no systemd: restart with growing pauses, end what hangs, write its log.
 
+SIGHUP is passed on: the service takes over what `current` names now.
+
 The supervisor holds a lock on state/<service>/lock for as long as it lives, so "is it running?" has one true answer
 even after a crash or a reused process number.
 """
@@ -26,6 +28,7 @@ from edgekit.core.service import HEALTH_NAME
 from edgekit.core.wire import to_wire
 from edgekit.errors import DeployError
 from edgekit.files import write_json
+from edgekit.runtime.flag import Flag
 from edgekit.runtime.locks import LockHeldError, held
 from edgekit.runtime.store import Store
 
@@ -89,7 +92,7 @@ class _Supervisor:
         self._store, self._service = store, service
         self._folder = store.state_dir(service)
         self._log = _open_log(self._folder / LOG_NAME)
-        self._stopping = threading.Event()
+        self._stopping, self._reload = Flag(), Flag()
         self._restarts = 0
         self._starts_s: Deque[float] = deque(maxlen=_START_LIMIT)
         self.failed = False
@@ -98,6 +101,7 @@ class _Supervisor:
         """Stay until told to stop or until the source has ended; the number of restarts."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._reload.set())
         try:
             self._keep_running()
             self._say("stopped")
@@ -135,6 +139,7 @@ class _Supervisor:
         return self.failed
 
     def _run_once(self) -> int:
+        self._reload.clear()  # what starts now reads `current` by itself
         release = (self._store.current / self._service).resolve()
         self._say(f"starting release {release.name}")
         process = subprocess.Popen(
@@ -162,9 +167,19 @@ class _Supervisor:
         while process.poll() is None:
             if self._stopping.wait(0.2):
                 _end(process)
+            elif self._reload.is_set():
+                self._pass_on_reload(process)
             elif self._hangs(time.monotonic() - started_s):
                 self._say(f"no frame for {_HUNG_AFTER_S:.0f} s: ending the service")
                 _end(process)
+
+    def _pass_on_reload(self, process: subprocess.Popen) -> None:  # type: ignore[type-arg]
+        """The release that is taken over has a count of restarts of its own."""
+        self._reload.clear()
+        self._restarts = 0
+        self._starts_s.clear()
+        self._note()
+        process.send_signal(signal.SIGHUP)
 
     def _hangs(self, running_s: float) -> bool:
         try:

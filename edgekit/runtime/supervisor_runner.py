@@ -41,6 +41,12 @@ class SupervisorRunner:
         self._end(service)
         self.start(service)
 
+    def reload(self, service: str) -> None:
+        pid = self._pid(service)
+        if pid:
+            with suppress(ProcessLookupError):  # it ended just now, and what starts next reads `current`
+                os.kill(pid, signal.SIGHUP)
+
     def start(self, service: str) -> None:
         folder = self._store.state_dir(service)
         folder.mkdir(parents=True, exist_ok=True)

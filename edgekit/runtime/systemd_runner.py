@@ -48,6 +48,10 @@ class SystemdRunner:
     def restart(self, service: str) -> None:
         self._request(service, "restart")
 
+    def reload(self, service: str) -> None:
+        """As a restart does, this also starts edgekit-reconcile@."""
+        self._request(service, "reload")
+
     def start(self, service: str) -> None:
         self._request(service, "start")
         _wait_until(lambda: self.status(service).running, _START_WITHIN_S, f"{_unit(service)} did not start")

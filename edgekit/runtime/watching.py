@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from typing import Dict, Optional, Sequence
 
@@ -15,7 +16,7 @@ from edgekit.runtime.pipeline import DetectedFrame
 
 
 class Watching:
-    """Follows the objects of every stream of one run. One thread at a time may use it, but for `reload`.
+    """Follows the objects of every stream of one run. Any thread may ask for what was counted meanwhile.
 
     Without settings it passes frames on as they are.
     """
@@ -25,6 +26,7 @@ class Watching:
         self._labels, self._names = tuple(labels), tuple(streams)
         check_names(settings, labels, streams)
         self._watch = StreamWatch(settings, labels) if settings else None
+        self._updating = threading.Lock()
         self._fps: Dict[str, Optional[float]] = {}
         self._live: Dict[str, bool] = {}
 
@@ -42,7 +44,8 @@ class Watching:
         frame = detected.frame
         now_s = frame_time_s(frame.index, frame.captured_s, self._live[frame.stream], self._fps[frame.stream])
         height, width = frame.pixels.shape[:2]
-        watched = self._watch.update(frame.stream, detected.detections, (width, height), now_s, time.time())
+        with self._updating:
+            watched = self._watch.update(frame.stream, detected.detections, (width, height), now_s, time.time())
         track_ids = watched.tracks.ids_of(len(detected.detections))
         return dataclasses.replace(detected, track_ids=track_ids, events=watched.events)
 
@@ -52,12 +55,13 @@ class Watching:
         Objects keep their numbers and places of the same name their counters.
         """
         check_names(settings, self._labels, self._names)
-        if settings is None:
-            self._watch = None
-        elif self._watch is None:
-            self._watch = StreamWatch(settings, self._labels)
-        else:
-            self._watch.reload(settings)
+        with self._updating:
+            if settings is None:
+                self._watch = None
+            elif self._watch is None:
+                self._watch = StreamWatch(settings, self._labels)
+            else:
+                self._watch.reload(settings)
 
     @property
     def objects(self) -> Optional[int]:
@@ -66,7 +70,8 @@ class Watching:
 
     def counts(self) -> Counts:
         """The counters of all streams so far."""
-        return self._watch.counts() if self._watch is not None else Counts()
+        with self._updating:
+            return self._watch.counts() if self._watch is not None else Counts()
 
 
 def check_names(settings: Optional[EventSettings], labels: Sequence[str], streams: Sequence[str]) -> None:

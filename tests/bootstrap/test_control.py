@@ -79,6 +79,15 @@ def test_stop_also_disables(device):
     assert device.calls == ["disable edgekit@street.service", "--no-block stop edgekit@street.service"]
 
 
+def test_reload_keeps_the_process_and_has_the_release_watched(device):
+    """A restart would also start the reconciler; without one nobody would commit what was taken over, or go back."""
+    device.ask("street", "reload")
+    device.run()
+    unit = "edgekit@street.service"
+    watcher = "edgekit-reconcile@street.service"
+    assert device.calls == [f"reset-failed {unit}", f"--no-block reload {unit}", f"--no-block start {watcher}"]
+
+
 @pytest.mark.parametrize("name", ["Street", "a b", "-rf", "ssh.service", "street;reboot", "x" * 64, "ü"])
 def test_what_is_no_name_of_a_service_never_reaches_systemctl(device, name):
     """A unit's name is the only thing that a request decides."""
@@ -87,11 +96,11 @@ def test_what_is_no_name_of_a_service_never_reaches_systemctl(device, name):
     assert (device.calls, device.left) == ([], [])
 
 
-@pytest.mark.parametrize("word", ["", "reload", "start stop", "start;reboot", "x" * 100_000, "\0\xff"])
+@pytest.mark.parametrize("word", ["", "kill", "start stop", "start;reboot", "x" * 100_000, "\0\xff"])
 def test_other_words_are_refused_and_not_repeated(device, word):
     device.ask("street", word)
     said = device.run()
-    assert "none of start, stop, restart" in said
+    assert "none of start, stop, restart, reload" in said
     assert len(said) < 200
     assert (device.calls, device.left) == ([], [])
 

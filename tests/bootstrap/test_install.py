@@ -105,6 +105,19 @@ def test_removing_a_link_leaves_what_it_leads_to(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
+def test_the_login_user_joins_the_group_of_the_services(monkeypatch):
+    """Settings with passwords are given to that group; else only an open mode would let services read them."""
+    monkeypatch.setattr(install, "SERVICE_USER", "daemon")
+    changes, record = install.Changes(dry_run=True), {}
+    install.join_services(changes, record, me().pw_name)
+    group = install.grp.getgrgid(pwd.getpwnam("daemon").pw_gid).gr_name
+    assert record == {"joined": {me().pw_name: [group]}}
+    monkeypatch.setattr(install, "SERVICE_USER", "nobody-of-that-name")
+    changes = install.Changes(dry_run=True)
+    install.join_services(changes, {}, me().pw_name)
+    assert changes.changed == [f"{me().pw_name} joined the group nobody-of-that-name"], "it is made in the same run"
+
+
 def test_undo_without_a_record_does_nothing(record):
     """It removes only what is written down, and never guesses."""
     changes = install.Changes(dry_run=True)

@@ -244,3 +244,20 @@ def test_a_typo_among_devices_and_groups_gets_the_nearest_of_both():
     with pytest.raises(NotFoundError, match="no device or group named 'stret'") as caught:
         inventory.select(["a", "stret"])
     assert "did you mean 'street'?" in caught.value.why
+
+
+def test_an_address_that_is_none_is_found_before_the_device_is_asked():
+    """A typing error would cost a build and a probation; and no part of a password is told."""
+    text = """devices:
+  a: {kind: local, cameras: {gate: "csi://left", yard: "rtsp://me:secret@10.0.0.7:99999/x?stall_s=0"}}
+  b: {kind: local, sinks: ["mqtt://me:secret@/no/host"]}
+  c: {kind: local, source: "rtsp://me:sec/ret@10.0.0.7/x"}
+"""
+    problems = problems_of(text)
+    assert [problem.split(": ")[1:3] for problem in problems] == [
+        ["a", "cameras.gate"],
+        ["a", "cameras.yard"],
+        ["b", "sinks"],
+        ["c", "source"],
+    ]
+    assert "sec" not in "".join(problems).replace("seconds", "") and "65535" in problems[1] and "stall_s" in problems[1]

@@ -12,6 +12,7 @@ from edgekit.core.activation import (
     GIVE_A_START_S,
     MAX_STARTS,
     SURE_AFTER_S,
+    TAKE_OVER_WITHIN_S,
     Journal,
     Observation,
     RunStatus,
@@ -37,6 +38,7 @@ TRYING = watched(on_probation(INTENDED, 2.0), 2.0)
 UP = RunStatus(running=True)
 DOWN = RunStatus(running=False)
 GOOD_WATCH = Watch(began_s=0.0, now_s=7.0, first_s=1.0, first_frames=1, changed_s=6.5, frames=60, pid=7)
+OTHER = Watch(now_s=1.0, other_reports=True)
 IN_VAIN = RunStatus(running=False, failed=True, restarts=4)
 LONG = SURE_AFTER_S + 0.1
 
@@ -70,6 +72,12 @@ def seen(current=NEW, run=UP, watch=None, **more):
         pytest.param(TRYING, seen(run=replace(DOWN, ended=True), down_s=LONG), Step.REVERT, id="ended without a frame"),
         pytest.param(TRYING, seen(run=DOWN, down_s=GIVE_A_START_S + 1), Step.RESTART, id="nobody started it"),
         pytest.param(TRYING, seen(watch=Watch(other_reports=True)), Step.RESTART, id="the old one still runs"),
+        pytest.param(TRYING, seen(watch=OTHER, takes_over=True), Step.RELOAD, id="the old one can take it over"),
+        pytest.param(TRYING, seen(watch=OTHER, takes_over=True, asked_s=1.0), Step.WAIT, id="and was asked to"),
+        pytest.param(
+            TRYING, seen(watch=OTHER, takes_over=True, asked_s=TAKE_OVER_WITHIN_S), Step.RESTART, id="and has not"
+        ),
+        pytest.param(TRYING, seen(watch=GOOD_WATCH, asked_s=99.0), Step.COMMIT, id="it was taken over, and is good"),
         pytest.param(TRYING, seen(run=replace(DOWN, wanted=False)), Step.REVERT, id="a person stopped it"),
         pytest.param(
             replace(TRYING, starts=MAX_STARTS + 1), seen(watch=GOOD_WATCH), Step.REVERT, id="a third start of the watch"
@@ -215,7 +223,8 @@ class World:
             1,
             other_reports=draw(0, 5) == 0,
         )
-        return Observation(self.current, run, watch, float(draw(0, 9)), restarted)
+        asked_s = float(draw(0, 20)) if draw(0, 1) else None
+        return Observation(self.current, run, watch, float(draw(0, 9)), restarted, draw(0, 1) == 0, asked_s)
 
     def check(self):
         """Nothing but the target and releases that were good is ever current."""

@@ -11,8 +11,9 @@ RELEASE = "b" * 16
 RULE = Probation(frames=30, seconds=5.0, deadline_s=120.0)
 
 
-def health(frames, release=RELEASE, pid=7, p99_ms=None, last_error=""):
-    return Health("street", release, pid, frames, 0, 20.0, 9.0, 0, "e", "fp32", 0.0, 0.0, last_error, p99_ms)
+def health(frames, release=RELEASE, pid=7, p99_ms=None, last_error="", loaded_from=""):
+    figures = ("street", release, pid, frames, 0, 20.0, 9.0, 0, "e", "fp32", 0.0, 0.0, last_error, p99_ms)
+    return Health(*figures, loaded_from=loaded_from)
 
 
 def watch_of(*reports, began_s=0.0):
@@ -48,6 +49,29 @@ def test_a_service_that_starts_anew_is_measured_anew():
     """Frames of the run that crashed are no sign that this one works."""
     watch = watch_of((0.0, health(10)), (4.0, health(100)), (6.0, health(3, pid=8)), (7.0, health(20, pid=8)))
     assert (watch.frames, watch.watched_s) == (20, 1.0)
+
+
+def test_of_a_release_that_was_taken_over_only_its_own_frames_count():
+    """The process has seen thousands by the release before, and its rate goes on."""
+    before = (0.0, health(9000, release="a" * 16))
+    watch = watch_of(
+        before, *((float(second), health(9000 + 10 * second, loaded_from="a" * 16)) for second in (1, 2, 3))
+    )
+    assert (watch.frames, watch.first_s, watch.fps) == (20, 2.0, 10.0)
+    assert judge(RULE, watch, 0).outcome is Outcome.RUNNING
+
+
+def test_one_that_stands_still_after_it_was_taken_over_has_shown_nothing():
+    """New thresholds must not be committed on the frames of the old."""
+    watch = watch_of(*((float(second), health(9000, loaded_from="a" * 16)) for second in range(1, 130, 2)))
+    assert watch.first_s is None
+    assert judge(RULE, watch, 0).reason.startswith("no good frame within 120 s")
+
+
+def test_a_report_of_another_release_is_forgotten_with_the_report():
+    """The supervisor takes old reports away; a service that is starting must not be restarted for what was before."""
+    old = watch_of((0.0, health(5, release="a" * 16)))
+    assert old.other_reports and not look(old, 1.0, RELEASE, None, changed=True).other_reports
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ def test_a_path_that_could_leave_the_folder_or_confuse_a_shell_is_refused(path):
 
 @pytest.mark.parametrize("mode", [0o777, 0o4755, 0o600, 0])
 def test_no_file_is_writable_by_all_or_setuid(mode):
-    """Two modes are enough for a service."""
-    with pytest.raises(ValueError, match="expected 0644 or 0755"):
+    """Three modes are enough for a service."""
+    with pytest.raises(ValueError, match="expected 0644, 0755 or 0640"):
         ReleaseFile("a", 1, "a" * 64, mode)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edgekit.core.events import Event, EventSettings
+from edgekit.core.plane import anchors_of, breadth, crosses, depths, right_of
 from edgekit.core.wire import from_wire, to_wire
-from edgekit.core.zones import Line, Zone, anchors_of, breadth, crosses, depths, right_of
+from edgekit.core.zones import Line, Zone
 from edgekit.errors import ConfigError
 
 SQUARE = np.array([(10, 10), (30, 10), (30, 30), (10, 30)], float)

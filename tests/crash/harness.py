@@ -36,6 +36,7 @@ from tests.tiny_releases import SERVICE, quiet
 # What changes a disk. A file that was created and not written is what a kill at the following write or fsync leaves.
 CHANGES = (
     *("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "chmod", "fchmod", "fchmodat"),
+    *("chown", "fchown", "lchown", "fchownat"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat"),
     *("mkdir", "mkdirat", "rmdir"),
 )
@@ -55,14 +56,21 @@ def missing_tool() -> str:
 
 
 class Keeper:
-    """Stands where systemd or a supervisor does: whatever `current` names reports at once, well or badly."""
+    """Stands where systemd or a supervisor does: whatever `current` names reports at once, well or badly.
 
-    def __init__(self, store: Store, works: bool) -> None:
-        self._store, self._works = store, works
+    reloads: a service goes on by the release that it began with until it is restarted, or asked to take another over.
+    """
+
+    def __init__(self, store: Store, works: bool, reloads: bool = False) -> None:
+        self._store, self._works, self._reloads = store, works, reloads
         self.wanted = True
 
     def restart(self, service: str) -> None:
         self.wanted = True
+        self._run_current(service)
+
+    def reload(self, service: str) -> None:
+        self._run_current(service)
 
     def start(self, service: str) -> None:
         self.wanted = True
@@ -77,7 +85,9 @@ class Keeper:
         """Each look finds a new report of what `current` names."""
         folder = self._store.state_dir(service)
         folder.mkdir(parents=True, exist_ok=True)
-        release_id = self._store.current_release_id(service)
+        release_id, began_with = self._store.current_release_id(service), folder / "runs"
+        if self._reloads and began_with.exists():
+            release_id = began_with.read_text()
         health = {
             "service": service,
             "release": release_id,
@@ -96,12 +106,18 @@ class Keeper:
         os.replace(folder / ".new", folder / HEALTH_NAME)
         return RunStatus(running=self.wanted, wanted=self.wanted)
 
+    def _run_current(self, service: str) -> None:
+        if self._reloads:
+            folder = self._store.state_dir(service)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "runs").write_text(self._store.current_release_id(service))
+
 
 @contextmanager
-def kept(works: bool = True) -> Iterator[None]:
+def kept(works: bool = True, reloads: bool = False) -> Iterator[None]:
     """Let a Keeper run the services of this process, errors be tried again without a pause, and small disks do."""
     before = activation.runner_for, reconcile.runner_for, reconcile._TRY_AGAIN_S, space.FLOOR_MIB
-    activation.runner_for = reconcile.runner_for = lambda store: Keeper(store, works)
+    activation.runner_for = reconcile.runner_for = lambda store: Keeper(store, works, reloads)
     reconcile._TRY_AGAIN_S, space.FLOOR_MIB = 0.0, 1
     try:
         yield
@@ -219,9 +235,9 @@ def copy_device(template: Path, target: Path) -> Path:
     return target
 
 
-def settle_now(root: Path, works: bool = True) -> None:
+def settle_now(root: Path, works: bool = True, reloads: bool = False) -> None:
     """What the reconciler does after a reboot."""
-    with kept(works):
+    with kept(works, reloads):
         reconcile.reconcile(ServiceRequest(str(root), SERVICE), quiet)
 
 

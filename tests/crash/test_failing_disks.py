@@ -19,7 +19,7 @@ from tests.crash.harness import (
     run_child,
     settle_now,
 )
-from tests.crash.test_kills import IDS, NEW, SCENARIOS, Scenario
+from tests.crash.test_kills import IDS, SCENARIOS, Scenario
 from tests.tiny_releases import SERVICE, deliver
 
 pytestmark = pytest.mark.usefixtures("strace")
@@ -35,7 +35,7 @@ def scenario(request):
 
 def test_a_disk_that_fails_at_any_call_leaves_the_old_release_in_service(scenario, tmp_path, soak, count):
     """Lost: a camera, to a full disk."""
-    with kept(scenario.works):
+    with kept(scenario.works, scenario.reloads):
         (tmp_path / "template").mkdir()
         with kept():
             scenario.prepare(tmp_path / "template")
@@ -55,10 +55,10 @@ def fail_at(scenario: Scenario, folder: Path, point: Point, error: str) -> None:
     check_whole(root, set(IDS.values()))
     if result.code:
         assert "the disk of" in result.words, f"{error} at {point}: {result.words}"
-    deliver(root, NEW)
+    deliver(root, scenario.sent)
     again = run_child(lambda: scenario.step(root))
     assert again.code == 0, f"the rerun after {error} at {point}: {again.words}"
-    settle_now(root, scenario.works)
+    settle_now(root, scenario.works, scenario.reloads)
     assert check_settled(root, set(IDS.values())) == IDS[scenario.ends_with], f"after {error} at {point}"
     assert read_journal(Store(str(root)), SERVICE).floor >= before.floor
 

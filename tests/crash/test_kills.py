@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, Dict, List
 
 import pytest
 
 from edgekit.core.deployment import ActivateRequest, GcRequest, PlaceRequest, RollbackRequest, ServiceRequest
 from edgekit.core.probation import Probation
+from edgekit.core.service import HEALTH_NAME
 from edgekit.runtime.activation import activate, rollback
 from edgekit.runtime.gc import collect_garbage
+from edgekit.runtime.health import read_health
 from edgekit.runtime.journal import read_journal
 from edgekit.runtime.objects import place
 from edgekit.runtime.reconcile import reconcile
@@ -20,6 +23,7 @@ from tests.crash.harness import (
     AT_ONCE,
     KILLED,
     NEVER,
+    Keeper,
     Point,
     check_settled,
     check_tidy,
@@ -30,12 +34,14 @@ from tests.crash.harness import (
     run_child,
     settle_now,
 )
-from tests.tiny_releases import SERVICE, content_of, deliver, manifest_of, profile_of, quiet
+from tests.tiny_releases import SERVICE, content_of, deliver, manifest_of, profile_of, quiet, tunable, watching
 
 pytestmark = pytest.mark.usefixtures("strace")
 
 OLDEST, OLD, NEW = (content_of(note=note) for note in ("oldest", "old", "new"))
-IDS = {name: manifest_of(content).release_id for name, content in (("oldest", OLDEST), ("old", OLD), ("new", NEW))}
+GATE, DOOR = (tunable(events=watching(zone)) for zone in ("gate", "door"))
+NAMED = {"oldest": OLDEST, "old": OLD, "new": NEW, "gate": GATE, "door": DOOR}
+IDS = {name: manifest_of(content).release_id for name, content in NAMED.items()}
 SLICE = 6  # per push every sixth point of each scenario, another one at each place in the list
 
 
@@ -48,6 +54,12 @@ class Scenario:
     step: Callable[[Path], object]
     ends_with: str
     works: bool = True  # whether the services do
+    reloads: bool = False  # whether a service goes on by its release until it takes another over
+
+    @property
+    def sent(self) -> Dict[str, bytes]:
+        """What the host sends again before a rerun."""
+        return DOOR if self.name == "reload" else NEW
 
 
 def put(root: Path, content, counter: int, probation: Probation = AT_ONCE) -> None:
@@ -65,6 +77,20 @@ def with_releases(root: Path, *contents) -> None:
 def before_activation(root: Path) -> None:
     with_releases(root, OLDEST, OLD)
     deliver(root, NEW)
+
+
+def before_reload(root: Path) -> None:
+    with kept(reloads=True):
+        for counter, content in enumerate((OLDEST, GATE), start=1):
+            put(root, content, counter)
+            reconcile(ServiceRequest(str(root), SERVICE), quiet)
+    deliver(root, DOOR)
+
+
+def reload(root: Path) -> None:
+    """The report is as young as that of a service that runs."""
+    os.utime(Store(str(root)).state_dir(SERVICE) / HEALTH_NAME)
+    activate(ActivateRequest(str(root), manifest_of(DOOR, 3), AT_ONCE), profile_of(), quiet)
 
 
 def on_probation(root: Path) -> None:
@@ -97,6 +123,7 @@ SCENARIOS = (
         lambda root: activate(ActivateRequest(str(root), manifest_of(NEW, 3), AT_ONCE), profile_of(), quiet),
         "new",
     ),
+    Scenario("reload", before_reload, reload, "door", reloads=True),
     Scenario("commit", on_probation, lambda root: reconcile(ServiceRequest(str(root), SERVICE), quiet), "new"),
     Scenario(
         "revert",
@@ -128,7 +155,7 @@ def scenario(request):
 
 def test_killed_anywhere_the_device_runs_a_whole_release_and_one_rerun_is_enough(scenario, tmp_path, soak, count):
     """Lost: the promise that nobody has to drive to a camera because a deployment was interrupted."""
-    with kept(scenario.works):
+    with kept(scenario.works, scenario.reloads):
         (tmp_path / "template").mkdir()
         with kept():
             scenario.prepare(tmp_path / "template")
@@ -155,8 +182,9 @@ def kill_at(scenario: Scenario, folder: Path, point: Point) -> None:
     check_whole(root, whole)
     floor = read_journal(Store(str(root)), SERVICE).floor
     rebooted = copy_device(root, folder / "rebooted")
-    settle_now(rebooted, scenario.works)
+    settle_now(rebooted, scenario.works, scenario.reloads)
     check_settled(rebooted, whole)
+    check_what_runs(scenario, rebooted)
     assert read_journal(Store(str(rebooted)), SERVICE).floor >= floor, "an acknowledged commit was lost"
     rerun(scenario, root, point)
 
@@ -164,7 +192,16 @@ def kill_at(scenario: Scenario, folder: Path, point: Point) -> None:
 def rerun(scenario: Scenario, root: Path, point: Point) -> None:
     again = run_child(lambda: scenario.step(root))
     assert again.code == 0, f"the rerun after a kill at {point}: {again.words}"
-    settle_now(root, scenario.works)
+    settle_now(root, scenario.works, scenario.reloads)
+    check_what_runs(scenario, root)
     assert check_settled(root, set(IDS.values())) == IDS[scenario.ends_with], f"after a kill at {point}"
     if scenario.name != "commit" and scenario.name != "revert":
         check_tidy(root)
+
+
+def check_what_runs(scenario: Scenario, root: Path) -> None:
+    """A process that goes on by another release than `current` names would be believed to be the new one."""
+    store = Store(str(root))
+    Keeper(store, scenario.works, scenario.reloads).status(SERVICE)
+    health = read_health(store.state_dir(SERVICE))
+    assert health is not None and health.release == store.current_release_id(SERVICE)

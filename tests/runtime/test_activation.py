@@ -11,12 +11,13 @@ import pytest
 
 from edgekit.core.activation import Probation
 from edgekit.core.deployment import ActivateRequest, RollbackRequest, ServiceRequest, StateRequest
-from edgekit.core.release import RELEASE_NAME
+from edgekit.core.release import RELEASE_NAME, SERVICE_ONLY
 from edgekit.core.wire import canonical_json
 from edgekit.errors import DeployError, EngineMismatchError
 from edgekit.runtime import space
 from edgekit.runtime.activation import activate, check_class, rollback
 from edgekit.runtime.journal import read_journal
+from edgekit.runtime.reloading import takes_over
 from edgekit.runtime.services import start, state, stop
 from edgekit.runtime.settle import settle
 from edgekit.runtime.store import Store
@@ -30,6 +31,8 @@ from tests.tiny_releases import (
     put,
     quiet,
     settled,
+    tunable,
+    watching,
 )
 
 OLD, NEW = content_of(note="old"), content_of(note="new")
@@ -130,6 +133,86 @@ def test_a_release_that_does_not_work_is_taken_back_by_the_device_itself(device,
     assert service(device).health.release == OLD_ID
     with pytest.raises(DeployError, match="failed on this device before"):
         put(device, content_of(mode), 3)
+
+
+def test_other_zones_are_taken_over_by_the_process_that_runs(device):
+    """A zone is moved ten times until it is right; each restart would be a gap in the film and in the counters."""
+    committed(device, tunable(events=watching("gate")))
+    before = wait_until_it_reports(device)
+    answer = put(device, tunable(events=watching("door"), confidence=0.4), 2)
+    assert settled(device).committed == answer.journal.target
+    now = service(device)
+    assert (now.health.pid, now.health.release, now.restarts) == (before.pid, answer.journal.target, 0)
+    assert now.health.frames > before.frames and now.is_healthy
+    back = rollback(RollbackRequest(str(device), SERVICE, probation=QUICK), quiet)
+    assert settled(device).committed == back.journal.target == before.release
+    assert service(device).health.pid == before.pid
+
+
+def test_what_was_taken_over_must_show_good_frames_of_its_own(device):
+    """Thousands of frames of the release before say nothing of the new thresholds."""
+    committed(device, tunable(events=watching("gate")))
+    wait_for(lambda: service(device).health.frames > 20)
+    put(device, tunable(events=watching("door")), 2, probation=replace(QUICK, frames=25))
+    started_s = time.monotonic()
+    settled(device)
+    assert time.monotonic() - started_s > 1.0, "twenty frames a second come"
+
+
+def test_an_other_camera_is_a_restart(device):
+    """It has to be opened; what is open is closed in order."""
+    committed(device, tunable())
+    before = wait_until_it_reports(device)
+    put(device, tunable(sinks=("events:/tmp/events.jsonl",)), 2)
+    settled(device)
+    assert service(device).health.pid != before.pid and not service(device).health.loaded_from
+
+
+def test_a_sick_service_is_restarted_whatever_changed(device):
+    """Its state is what is wrong."""
+    sick = tunable("sees nothing", events=watching("gate"))
+    put(device, sick, 1, probation=replace(QUICK, deadline_s=60))
+    wait_for(lambda: service(device).health is not None)
+    assert not takes_over(Store(str(device)), SERVICE, manifest_of(tunable("sees nothing")).release_id)
+
+
+def test_zones_of_a_class_that_the_detector_lacks_change_nothing(device):
+    """The service would not start; the old one goes on and never notices."""
+    committed(device, tunable(events=watching("gate")))
+    before = wait_until_it_reports(device)
+    with pytest.raises(DeployError, match="do not fit it") as refusal:
+        put(device, tunable(events=watching("gate", ("lorry",))), 2)
+    assert "the detector has no class 'lorry'" in refusal.value.why
+    now = service(device)
+    assert (now.health.pid, now.release_id, now.journal.settled) == (before.pid, before.release, True)
+
+
+def test_settings_are_for_the_service_alone_in_every_place(device):
+    """They hold passwords of cameras; whoever else has an account on the device must not read them."""
+    committed(device, tunable())
+    manifest = with_secret(tunable(events=watching("gate")))
+    deliver(device, tunable(events=watching("gate")))
+    activate(ActivateRequest(str(device), manifest, QUICK), profile_of(), quiet)
+    settled(device)
+    secret = next(file for file in manifest.files if file.path == "settings.json")
+    places = [device / "current" / SERVICE / "settings.json", device / "objects" / secret.sha256]
+    assert [path.stat().st_mode & 0o777 for path in places] == [0o640, 0o640]
+    assert (device / "incoming").stat().st_mode & 0o777 == 0o700
+    answer = activate(ActivateRequest(str(device), manifest, QUICK), profile_of(), quiet)
+    assert not answer.changed, "a link with that mode is whole"
+
+
+def with_secret(content):
+    """Its manifest, as the host makes it: settings are for the service alone."""
+    manifest = manifest_of(content, 2)
+    files = (replace(file, mode=SERVICE_ONLY) if file.path == "settings.json" else file for file in manifest.files)
+    return replace(manifest, files=tuple(files))
+
+
+def wait_until_it_reports(root):
+    """The report of a service that was committed, which is a good one."""
+    wait_for(lambda: service(root).is_healthy)
+    return service(root).health
 
 
 def test_a_bad_release_is_tried_again_when_asked_for(device):

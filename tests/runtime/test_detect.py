@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from edgekit.core.engine import BuildRequest
-from edgekit.core.requests import DetectRequest
+from edgekit.core.events import EventSettings
+from edgekit.core.requests import DetectRequest, PlaceEvents
 from edgekit.core.wire import to_wire
-from edgekit.errors import SourceError
+from edgekit.core.zones import Zone
+from edgekit.errors import EngineError, SourceError
 from edgekit.files import sha256_file
 from edgekit.runtime.detect import run_detect
 from edgekit.runtime.engines import build_engine
@@ -241,3 +243,68 @@ def test_the_batch_is_that_of_the_sources_as_far_as_the_engine_takes_it(
     first, *rest = [str(save_pictures(tmp_path / str(number), 4)) for number in range(streams)]
     request = DetectRequest("x", engine.detector, first, more_sources=tuple(rest), batch=asked)
     assert batch == run_detect(request, PROFILE, quiet).batch
+
+
+def test_objects_are_followed_and_what_they_do_is_counted(tmp_path, fake_engine):
+    """The answer would promise events that no file holds."""
+    whole = Zone("picture", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+    pictures, out = save_pictures(tmp_path / "in", 6), tmp_path / "out.jsonl"
+    told = tmp_path / "events.jsonl"
+    request = DetectRequest(
+        "x", fake_engine.detector, str(pictures), (f"jsonl:{out}", f"events:{told}"), events=EventSettings((whole,))
+    )
+    answer = run_detect(request, PROFILE, quiet)
+    assert answer.objects == 1 and answer.events == (PlaceEvents("enter", "picture", "", 1),)
+    assert [record["kind"] for record in records_in(told)] == ["enter"]
+    assert [record["detections"][0]["track_id"] for record in records_in(out)] == [0, 1, 1, 1, 1, 1]
+
+
+def test_without_zones_nothing_is_followed(tmp_path, fake_engine):
+    """Who asks for boxes alone should not pay for more, nor find numbers that mean nothing."""
+    out = tmp_path / "out.jsonl"
+    request = DetectRequest("x", fake_engine.detector, str(save_pictures(tmp_path / "in", 2)), (f"jsonl:{out}",))
+    assert run_detect(request, PROFILE, quiet).objects is None
+    assert all("track_id" not in item for record in records_in(out) for item in record["detections"])
+
+
+def test_cameras_keep_the_names_that_they_were_given(tmp_path, fake_engine):
+    """Zones that are of the camera "north" would be of nobody."""
+    out, folders = tmp_path / "out.jsonl", [save_pictures(tmp_path / name, 2) for name in ("a", "b")]
+    request = DetectRequest(
+        "x", fake_engine.detector, str(folders[0]), (f"jsonl:{out}",), more_sources=(str(folders[1]),), names=("n", "s")
+    )
+    answer = run_detect(request, PROFILE, quiet)
+    assert [stream.stream for stream in answer.streams] == ["n", "s"]
+    assert {record["stream"] for record in records_in(out)} == {"n", "s"}
+
+
+def spoil(engine, monkeypatch, calls):
+    """NaN in the answers of these calls."""
+    answer = engine.infer
+
+    def infer(tensors):
+        number = len(engine.shapes)
+        outputs = answer(tensors)
+        return {name: np.where(number in calls, np.nan, output) for name, output in outputs.items()}
+
+    monkeypatch.setattr(engine, "infer", infer)
+
+
+def test_a_frame_without_numbers_is_left_out_and_said(tmp_path, fake_engine, monkeypatch):
+    """NaN finds nothing, and looks in the file like an empty street."""
+    spoil(fake_engine, monkeypatch, {0})
+    out = tmp_path / "out.jsonl"
+    request = DetectRequest("x", fake_engine.detector, str(save_pictures(tmp_path / "in", 5)), (f"jsonl:{out}",))
+    answer = run_detect(request, PROFILE, quiet)
+    assert (answer.frames, answer.bad_frames, len(records_in(out))) == (4, 1, 4)
+    assert answer.skipped == ("1 frames left out: the engine's answer was NaN or infinite",)
+
+
+def test_an_engine_that_gives_no_numbers_at_all_is_an_error(tmp_path, fake_engine, monkeypatch):
+    """A run of nothing but NaN would end well with nothing found."""
+    spoil(fake_engine, monkeypatch, set(range(100)))
+    out = tmp_path / "out.jsonl"
+    request = DetectRequest("x", fake_engine.detector, str(save_pictures(tmp_path / "in", 5)), (f"jsonl:{out}",))
+    with pytest.raises(EngineError, match="NaN or infinite"):
+        run_detect(request, PROFILE, quiet)
+    assert not out.exists()

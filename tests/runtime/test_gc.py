@@ -55,6 +55,16 @@ def test_the_newest_good_releases_stay(device):
     assert {path.name for path in (device / "objects").iterdir()} == mine
 
 
+def test_the_release_that_the_process_was_started_from_stays(device):
+    """It took others over since, without a restart. Capture processes and late imports come from its folder."""
+    health = {"service": SERVICE, "release": IDS[0], "pid": 1, "frames": 1, "detections": 0, "fps": 1.0,
+              "frame_age_ms": None, "dropped": 0, "engine_id": "e", "precision": "fp32", "started_unix_s": 0.0,
+              "updated_unix_s": 0.0, "loaded_from": IDS[3]}  # fmt: skip
+    write_json(device / "state" / SERVICE / "health.json", health)
+    gc(device)
+    assert releases(device) == {*IDS[:2], IDS[3]}
+
+
 def test_what_is_current_or_under_way_stays_whatever_is_good(device):
     """Lost: the release in service, or the only one that could be gone back to."""
     journal = Journal(SERVICE, phase="probation", target=IDS[4], previous=IDS[3], good=tuple(IDS[:3]))

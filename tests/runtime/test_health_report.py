@@ -15,10 +15,10 @@ from edgekit.errors import EngineError
 from edgekit.runtime.health_report import HealthFile, Progress, StreamStates
 
 
-def fed(count: int, fps: float, age_ms: float = 20.0) -> Progress:
+def fed(count: int, fps: float, began_s: float = 0.0) -> Progress:
     progress = Progress()
     for index in range(count):
-        progress.good(index / fps, age_ms, 2)
+        progress.good(began_s + index / fps, 20.0, 2)
     return progress
 
 
@@ -57,7 +57,7 @@ def test_the_report_is_whole_and_readable_by_all(tmp_path):
     before = os.umask(0o077)
     try:
         file = HealthFile(tmp_path / "state" / "health.json", "street", "r" * 16)
-        file.write(file.health(fed(120, 15.0), StreamStates(dropped={"": 3})))
+        file.write(file.health(fed(120, 15.0, time.monotonic() - 8), StreamStates(dropped={"": 3})))
     finally:
         os.umask(before)
     path = tmp_path / "state" / "health.json"
@@ -92,3 +92,15 @@ def test_each_camera_s_figures_are_its_own_and_its_address_holds_no_password():
     assert (gate.condition, gate.frames, gate.detections, gate.dropped) == ("ok", 200, 200, 4)
     assert (health.frames, health.dropped, health.warnings) == (200, 4, ("hot",))
     assert from_wire(Health, json.loads(json.dumps(to_wire(health)))) == health
+
+
+def test_figures_of_a_camera_that_is_away_are_not_those_of_before():
+    """Ten frames a second would be shown for ever of a camera that gives nothing."""
+    streams = (StreamSettings("csi://0"),)
+    progress = fed(150, 15.0, time.monotonic() - 10.5)
+    away = StreamStates({"": Condition("stalled", time.monotonic() - 4, "no picture")})
+    there = StreamStates({"": Condition("ok", time.monotonic())})
+    file = HealthFile(Path("health.json"), "street", "r" * 16, streams)
+    for figures in (file.health(progress, away), file.health(progress, away).streams[0]):
+        assert (figures.fps, figures.frame_age_ms, figures.p99_ms, figures.frames) == (0.0, None, None, 150)
+    assert file.health(progress, there).frame_age_ms == 20.0

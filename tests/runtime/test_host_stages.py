@@ -52,6 +52,16 @@ def test_detections_stay_when_their_slot_is_used_again():
     np.testing.assert_array_equal(boxes, collected.detections[0].boxes_xyxy)
 
 
+def test_other_thresholds_hold_for_what_is_collected_from_then_on():
+    """A batch that is in the engine meanwhile is decoded by them too; no frame is lost."""
+    engine = FakeEngine()
+    stages = stages_for(engine.detector, engine)
+    slot, fits = launched(stages, 10)
+    assert len(stages.collect(slot, fits).detections[0]) == 1
+    stages.retune(replace(engine.detector, confidence=0.9))
+    assert len(stages.collect(slot, fits).detections[0]) == 0
+
+
 def test_batches_of_changing_length_answer_for_their_own_rows():
     """Of several cameras, every batch has another length; rows of the batch before would come up again."""
     engine = FakeEngine(detector_spec(max_batch=4))
@@ -101,7 +111,15 @@ def test_a_batch_outside_the_profile_is_refused_before_the_engine_is_asked():
 
 
 @pytest.mark.parametrize(("streams", "batch"), [(1, 2), (3, 3), (4, 4), (9, 4)])
-def test_the_batch_for_some_streams_is_what_the_engine_takes(streams, batch):
+@pytest.mark.parametrize("live", [True, False])
+def test_the_batch_for_some_streams_is_what_the_engine_takes(streams, batch, live):
     """Nine cameras would be refused by an engine for four."""
-    sizes = [InputSize(count, 64, 64) for count in (2, 4, 4)]
-    assert batch == batch_for(streams, replace(detector_spec(), profile=ShapeProfile(*sizes)).profile)
+    manifest = replace(FakeEngine().manifest, profile=ShapeProfile(*(InputSize(count, 64, 64) for count in (2, 4, 4))))
+    assert batch == batch_for(streams, manifest, live=live)
+
+
+def test_live_frames_go_one_by_one_where_a_processor_does_the_work():
+    """Four cameras' frames would all be as old as the last of them, and no more of them would be taken."""
+    manifest = replace(FakeEngine(detector_spec(max_batch=8)).manifest, backend="onnxruntime")
+    assert batch_for(4, manifest, live=True) == 1 and batch_for(4, manifest, live=False) == 4
+    assert batch_for(4, replace(manifest, backend="tensorrt"), live=True) == 4

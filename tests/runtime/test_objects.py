@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.deployment import Blob, MissingRequest, PlaceRequest
-from edgekit.core.release import ReleaseFile
+from edgekit.core.release import SERVICE_ONLY, ReleaseFile
 from edgekit.errors import DeployError
-from edgekit.runtime import space
+from edgekit.runtime import objects, space
 from edgekit.runtime.objects import collect, find_missing, place
 from edgekit.runtime.store import Store
 from tests.tiny_releases import deliver, quiet, sha256_of
@@ -36,6 +36,45 @@ def test_what_was_received_or_is_an_object_does_not_travel_again(tmp_path):
     assert missing(tmp_path) == {}
     collect(Store(str(tmp_path)), FILES)
     assert missing(tmp_path) == {} and not list((tmp_path / "incoming").iterdir())
+
+
+def test_what_is_for_the_service_alone_is_closed_before_it_has_a_name(tmp_path, monkeypatch):
+    """The settings with the password of a camera, at every place where they lie on the device."""
+    secret = ReleaseFile("settings.json", 3, FILES[0].sha256, SERVICE_ONLY)
+    given = []
+    monkeypatch.setattr(os, "chown", lambda path, uid, gid: given.append((Path(path).parent.name, uid, gid)))
+    monkeypatch.setattr(objects, "service_group", lambda store: 4711)
+    deliver(tmp_path, CONTENT)
+    assert missing(tmp_path) == {}
+    store = Store(str(tmp_path))
+    collect(store, [secret, FILES[1]])
+    modes = {file.path: store.object_path(file.sha256).stat().st_mode & 0o777 for file in FILES}
+    assert modes == {"a.txt": 0o640, "b/c.txt": 0o644}
+    assert given == [("incoming", -1, 4711)]
+    assert (tmp_path / "incoming").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_object_that_was_open_is_closed_once_it_is_for_the_service_alone(tmp_path):
+    """It came with a release of an earlier edgekit."""
+    deliver(tmp_path, CONTENT)
+    store = Store(str(tmp_path))
+    collect(store, FILES)
+    collect(store, [ReleaseFile("settings.json", 3, FILES[0].sha256, SERVICE_ONLY)])
+    assert store.object_path(FILES[0].sha256).stat().st_mode & 0o777 == 0o640
+
+
+def test_who_may_not_give_a_file_to_the_services_is_told_to_provision(tmp_path, monkeypatch):
+    """A device of before: a release that its service cannot read must not be tried."""
+
+    def refuse(path, uid, gid):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", refuse)
+    monkeypatch.setattr(objects, "service_group", lambda store: 4711)
+    deliver(tmp_path, CONTENT)
+    with pytest.raises(DeployError, match="cannot be given to it alone") as refusal:
+        collect(Store(str(tmp_path)), [ReleaseFile("settings.json", 3, FILES[0].sha256, SERVICE_ONLY)])
+    assert "edgekit provision" in refusal.value.hint
 
 
 def test_an_interrupted_transfer_is_gone_on_with(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgekit.core import activation as rules
 from edgekit.core.activation import Journal, RunStatus, Wanted, begin, on_probation
 from edgekit.core.deployment import ServiceRequest
 from edgekit.core.probation import Probation
@@ -39,6 +40,9 @@ class Told:
 
     def restart(self, service):
         self.asked.append("restart")
+
+    def reload(self, service):
+        self.asked.append("reload")
 
     def stop(self, service):
         self.asked.append("stop")
@@ -159,6 +163,35 @@ def test_the_old_service_that_still_runs_is_restarted(device):
     told.report = stale
     assert reconcile(request(store), quiet).committed == NEW_ID
     assert told.asked == ["restart"]
+
+
+@pytest.mark.parametrize("takes_it", [True, False], ids=["takes it over", "does not"])
+def test_a_service_that_may_take_it_over_is_asked_first_and_restarted_if_it_does_not(device, monkeypatch, takes_it):
+    """The deployment was killed before it asked, or the service hangs: the reload must never be the end of the way."""
+    store, told = device
+    monkeypatch.setattr(module, "takes_over", lambda *_: True)
+    monkeypatch.setattr(rules, "TAKE_OVER_WITHIN_S", 0.5)
+    write_journal(store, replace(read_journal(store, SERVICE), probation=replace(RULE, deadline_s=10.0)))
+    report = told.report
+
+    def as_asked():
+        report()
+        path = store.state_dir(SERVICE) / HEALTH_NAME
+        if "restart" not in told.asked and not (takes_it and told.asked):
+            write_json(path, {**module.read_health(store.state_dir(SERVICE)).__dict__, "release": OLD_ID})
+
+    told.report = as_asked
+    assert reconcile(request(store), quiet).committed == NEW_ID
+    assert told.asked == (["reload"] if takes_it else ["reload", "restart"])
+
+
+def test_a_service_that_may_take_it_over_is_not_restarted_between_swap_and_journal(device, monkeypatch):
+    """The deployment was killed right after the swap."""
+    store, told = device
+    monkeypatch.setattr(module, "takes_over", lambda *_: True)
+    write_journal(store, begin(Journal(SERVICE, good=(OLD_ID,), floor=1), Wanted(NEW_ID, 2, RULE), 0.0))
+    assert reconcile(request(store), quiet).committed == NEW_ID
+    assert "restart" not in told.asked
 
 
 def test_systemd_hears_that_it_is_ready_once_it_is_decided_what_runs(device, tmp_path, monkeypatch):

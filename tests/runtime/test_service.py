@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,13 @@ from onnx import numpy_helper
 
 from edgekit.core.detections import Detections
 from edgekit.core.engine import BuildRequest
+from edgekit.core.events import EventSettings
 from edgekit.core.requests import DetectRequest
 from edgekit.core.selftest import SELFTEST_NAME, SelfTestPicture, SelfTestPlan, objects_of
 from edgekit.core.service import Health, ServiceSettings, StreamSettings
+from edgekit.core.tracking import TrackingSettings
 from edgekit.core.wire import from_wire, to_wire
+from edgekit.core.zones import Zone
 from edgekit.files import sha256_file, write_json
 from edgekit.runtime.detect import run_detect
 from edgekit.runtime.engines import build_engine
@@ -89,7 +93,10 @@ class Device:
         self.request = str(root / "serve.json")
 
     def settings(self, source, **more):
-        write_json(self.release / "settings.json", to_wire(ServiceSettings("street", streams_of(source), **more)))
+        write_json(
+            self.release / "settings.json",
+            to_wire(ServiceSettings("street", streams_of(source), **{"page_port": 0, **more})),
+        )
 
     def health(self) -> Health:
         return from_wire(Health, json.loads((self.state / "health.json").read_text()))
@@ -286,6 +293,111 @@ def test_an_engine_that_gives_no_numbers_never_becomes_ready_and_ends(device):
     assert code == 6 and "NaN or infinite" in answer["error"]["what"]
     assert "READY=1" not in heard and "WATCHDOG=1" not in heard
     assert "NaN or infinite: output0" in device.health().last_error
+
+
+def two_cameras(**more):
+    return {"north": SOURCE, "south": SOURCE.replace("seed=3", "seed=4"), **more}
+
+
+def test_each_camera_has_its_name_figures_objects_and_events(device):
+    """Of two cameras' frames nobody could tell which is which."""
+    lines = device.release.parent / "found.jsonl"
+    everywhere = Zone("street", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+    tracking = TrackingSettings(sure_score=0.3, unsure_score=0.1)
+    events = EventSettings((everywhere,), tracking=tracking)
+    device.settings(two_cameras(), sinks=(f"jsonl:{lines}",), events=events)
+    with device.running() as (process, channel):
+        heard_until(channel, "READY=1")
+        heard_for(channel, 2.5)
+        process.terminate()
+        assert ended(process)[0] == 143
+    health = device.health()
+    assert [(stream.name, stream.condition) for stream in health.streams] == [("north", "ok"), ("south", "ok")]
+    assert sum(stream.frames for stream in health.streams) == health.frames
+    assert all(stream.frames > 20 and stream.fps > 5 for stream in health.streams)
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert {record["stream"] for record in records} == {"north", "south"}
+    assert any(item["track_id"] for record in records for item in record["detections"])
+
+
+def test_one_camera_that_is_away_is_said_and_the_other_goes_on(device):
+    """A broken camera must not take a good one along, nor hide behind it."""
+    device.settings(two_cameras(yard="rtsp://admin:secret@127.0.0.1:1/yard"))
+    with device.running() as (process, channel):
+        heard_until(channel, "READY=1")
+        heard_for(channel, 2.5)
+        health = device.health()
+        process.terminate()
+        code, _, log = ended(process)
+    assert code == 143 and health.last_error == ""
+    north, south, yard = health.streams
+    assert north.fps > 5 and south.fps > 5 and (yard.frames, yard.source) == (0, "rtsp://***@127.0.0.1:1/yard")
+    assert yard.condition in ("connecting", "reconnecting")
+    assert any(warning.startswith("yard: ") for warning in health.warnings)
+    assert "secret" not in log + json.dumps(to_wire(health))
+
+
+def test_a_file_that_is_none_does_not_keep_the_cameras_from_being_watched(device):
+    """One empty file among eight cameras, and nothing would be seen at all."""
+    empty = device.release.parent / "empty.mp4"
+    empty.write_bytes(b"")
+    device.settings(two_cameras(old=str(empty)))
+    with device.running() as (process, channel):
+        heard_until(channel, "READY=1")
+        heard_for(channel, 1.5)
+        health = device.health()
+        process.terminate()
+        log = ended(process)[2]
+    assert [stream.condition for stream in health.streams] == ["ok", "ok", "ended"]
+    assert "empty.mp4" in health.streams[2].detail and "old: ended: " in health.warnings[0]
+    assert log.count("old ended: ") == 1
+
+
+def test_an_engine_that_hangs_is_not_hidden_by_a_camera_that_is_away(device):
+    """The camera's thread would feed the watchdog for it."""
+    device.settings({"north": SOURCE, "yard": "rtsp://127.0.0.1:1/yard"})
+    with device.running(before=HANG) as (_, channel):
+        heard_until(channel, "READY=1")
+        heard_for(channel, 3.0)
+        assert "WATCHDOG=1" not in heard_for(channel, 2.0)
+
+
+def free_port():
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return asked.getsockname()[1]
+
+
+def test_the_page_shows_what_the_service_sees(device):
+    """People look at the page; if it told of anything but these frames it would be worse than none."""
+    port = free_port()
+    device.settings(two_cameras(), page_port=port)
+    with device.running() as (process, channel):
+        heard_until(channel, "READY=1")
+        heard_for(channel, 1.5)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status.json") as answer:
+            status = json.load(answer)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/streams/south.jpg") as answer:
+            picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+        process.terminate()
+        assert f"the page is at http://127.0.0.1:{port}" in ended(process)[2]
+    assert status["alive"] and status["health"]["release"] == device.release.name
+    assert picture.shape == (192, 320, 3)
+
+
+def test_a_taken_port_is_a_warning_and_no_reason_to_stop(device):
+    """A second service on the device would never start, for a page that nobody looks at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        device.settings(SOURCE, page_port=port)
+        with device.running() as (_, channel):
+            heard_until(channel, "READY=1")
+            heard_for(channel, 1.5)
+            health = device.health()
+    assert health.frames > 10 and len(health.warnings) == 1
+    assert f"there is no page: the page cannot use port {port}" in health.warnings[0]
 
 
 HANG = (

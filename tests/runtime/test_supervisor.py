@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import subprocess
+import sys
 import threading
 import time
 
@@ -87,6 +89,61 @@ def test_stopping_ends_the_service_before_the_supervisor_goes(tmp_path, quick):
     store = install(tmp_path, "import time; print('up', flush=True); time.sleep(600)")
     text, _ = run(store, lambda text: "up" in text)
     assert text.rstrip().endswith("stopped")
+
+
+def test_a_reload_is_passed_on_and_the_count_of_restarts_begins_anew(tmp_path, quick):
+    """What was restarted long ago is no fault of the release that is taken over now."""
+    script = (
+        "import os, signal, sys, time\n"
+        f"marker = {str(tmp_path / 'crashed')!r}\n"
+        "if not os.path.exists(marker):\n    open(marker, 'w').close(); sys.exit(3)\n"
+        "signal.signal(signal.SIGHUP, lambda *_: print('reloads', flush=True))\n"
+        "print('up', flush=True)\n"
+        "while True: time.sleep(0.05)\n"
+    )
+    store = install(tmp_path, script)
+    keeper = _Supervisor(store, SERVICE)
+    log = store.state_dir(SERVICE) / supervisor.LOG_NAME
+
+    def reload_then_stop():
+        wait_for_words(log, "up")
+        keeper._reload.set()
+        wait_for_words(log, "reloads")
+        keeper._stopping.set()
+
+    asker = threading.Thread(target=reload_then_stop)
+    asker.start()
+    assert keeper.run() == 0
+    asker.join()
+    text = log.read_text()
+    assert "ended with code 3" in text and "reloads" in text and text.count("starting release") == 2
+
+
+def wait_for_words(log, words, limit_s=15.0):
+    deadline_s = time.monotonic() + limit_s
+    while words not in log.read_text() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+
+
+# With a threading.Event in place of the Flag this hangs, or ends in a recursion of handlers.
+_SIGNALS = """
+import signal, time
+from edgekit.runtime.flag import Flag
+flag = Flag()
+signal.signal(signal.SIGALRM, lambda *_: flag.set())
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+end_s = time.monotonic() + 0.5
+while time.monotonic() < end_s:
+    flag.wait(0.002)
+    flag.clear()
+signal.setitimer(signal.ITIMER_REAL, 0.0)
+"""
+
+
+def test_signals_at_any_moment_do_not_stop_a_supervisor_for_ever():
+    """One came while its own flag was being looked at: it could not be stopped any more, nor anything started."""
+    done = subprocess.run([sys.executable, "-c", _SIGNALS], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_one_service_has_one_supervisor(tmp_path):

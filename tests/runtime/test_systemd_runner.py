@@ -66,6 +66,23 @@ def test_a_request_is_a_file_with_a_word_that_somebody_takes(tmp_path, monkeypat
     assert taken == [("restart\n", 0o644)] and not list(tmp_path.iterdir())
 
 
+def test_a_reload_is_a_request_like_the_others(tmp_path):
+    """The login user may not signal a process of the services' user."""
+    taken = []
+
+    def take():
+        while not (tmp_path / "street").exists():
+            time.sleep(0.01)
+        taken.append((tmp_path / "street").read_text())
+        (tmp_path / "street").unlink()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    SystemdRunner(Store(str(tmp_path)), tmp_path).reload("street")
+    thread.join()
+    assert taken == ["reload\n"]
+
+
 def test_a_request_that_nobody_takes_is_an_error(tmp_path, monkeypatch):
     """A path unit that was masked: the deployment must not end as if all were well."""
     monkeypatch.setattr(systemd_runner, "_TAKEN_WITHIN_S", 0.1)

@@ -70,6 +70,11 @@ class Parts:
         given = find_layout(self._detector.layout).side_inputs(rows, self._size.width, self._size.height)
         return {name: array.astype(self._inputs[name].dtype) for name, array in given.items() if name in self._inputs}
 
+    def retune(self, detector: DetectorSpec) -> None:
+        """Read results by other thresholds from now on; what slots hold for their results stays theirs."""
+        self._detector = detector
+        self.reader = self._make_reader()
+
     def close(self) -> None:
         """Give back kernels and tables. Slots are freed before."""
         for part in (self.letterbox, self._kernels):

@@ -121,6 +121,15 @@ class TrtStages:
                 return Collected([Detections.empty() for _ in fits], inference_ms, waited_ms, bad)
             return Collected(reader.finish(results, shapes, fits, fetch), inference_ms, waited_ms)
 
+    def retune(self, detector: DetectorSpec) -> None:
+        """Go on by the thresholds of a detector that is otherwise the same. The engine's own graphs stay.
+
+        What was launched and is not collected yet was filtered by the ones before.
+        """
+        with self._collecting, self._engine.lock:
+            self._check_open()
+            self._engine.call(lambda: self._retune(detector))
+
     def replay(self, slot: Slot, times: int) -> None:
         """Run the engine alone on a full batch, again and again, and wait once at the end."""
         with self._engine.lock:
@@ -213,10 +222,22 @@ class TrtStages:
         shapes = binding.output_shapes(self._parts.outputs)
         run = Run(rows, binding, shapes, binding.holder.resizes)
         run.recorded = self._recorded(self._engine.stream, lambda: binding.enqueue(self._engine.stream))
-        reader, stream = self._parts.reader, self._results_stream
-        run.readout = self._recorded(stream, lambda: reader.enqueue(slot.results, shapes, rows, stream))
+        self._record_readout(slot, run)
         slot.runs[rows] = run
         return run
+
+    def _record_readout(self, slot: Slot, run: Run) -> None:
+        reader, stream = self._parts.reader, self._results_stream
+        run.readout = self._recorded(stream, lambda: reader.enqueue(slot.results, run.shapes, run.rows, stream))
+
+    def _retune(self, detector: DetectorSpec) -> None:
+        self._wait()
+        self._parts.retune(detector)
+        for slot in self._slots:
+            for run in slot.runs.values():
+                if run.readout is not None:
+                    run.readout.free()
+                self._record_readout(slot, run)
 
     def _recorded(self, stream: int, enqueue: Callable[[], Any]) -> Optional[Graph]:
         if not self._use_graphs:

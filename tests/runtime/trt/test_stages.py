@@ -124,6 +124,30 @@ def test_outputs_that_are_no_numbers_are_reported(open_pretended, stand_in, monk
         assert collected.bad_outputs == bad and (len(collected.detections[0]) == 0) == bool(bad)
 
 
+def assert_retuned(engine, detector, stages):
+    """Detections follow the thresholds, there and back, also in slots that were recorded by others."""
+    strict = dataclasses.replace(detector, confidence=0.9, iou=0.3, max_detections=3)
+    pictures = frames(6, seed=4)
+    slots = [stages.make_slot() for _ in range(stages.slots)]
+    for tuned in (detector, strict, detector):
+        stages.retune(tuned)
+        found = []
+        for frame, slot in zip(pictures, slots * 2):
+            fits = [stages.preprocess(frame, slot, 0)]
+            stages.launch(slot, 1)
+            found += stages.collect(slot, fits).detections
+        assert_alike(found, on_the_host(engine, tuned, [[frame] for frame in pictures]))
+    counts = [sum(map(len, on_the_host(engine, tuned, [pictures[:1]]))) for tuned in (detector, strict)]
+    assert counts[0] > counts[1], "these thresholds do not differ"
+
+
+@pytest.mark.parametrize("kernels", [True, False], ids=["with kernels", "on the CPU"])
+def test_thresholds_can_be_changed_while_frames_come(open_pretended, kernels):
+    """They are recorded with the kernels: old ones would stay until the next start."""
+    engine, detector = open_pretended(kernels=kernels)
+    assert_retuned(engine, detector, engine.stages(detector, 1))
+
+
 @pytest.mark.parametrize("batch_sizes", [[4, 4, 4, 4, 1], [2, 3, 4, 1, 2]], ids=["a last short batch", "all lengths"])
 @pytest.mark.parametrize("kernels", [True, False], ids=["with kernels", "on the CPU"])
 def test_short_batches_give_a_result_for_each_frame(open_pretended, kernels, batch_sizes):
@@ -348,6 +372,14 @@ def test_graphs_and_single_launches_give_the_same(open_real):
     with_graphs = run(engine.stages(detector, 1), batches)
     without = run(engine.stages(detector, 1, use_graphs=False), batches)
     assert_same(with_graphs, without, 1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("use_graphs", [True, False], ids=["graphs", "single launches"])
+def test_real_thresholds_can_be_changed_while_frames_come(open_real, use_graphs):
+    """See the pretended one; here the graphs are the GPU's."""
+    engine, detector = open_real(1)
+    assert_retuned(engine, detector, engine.stages(detector, 1, use_graphs=use_graphs))
 
 
 @pytest.mark.gpu
