@@ -222,5 +222,6 @@ def _without_numbers(warning: str) -> str:
 def _summary(health: Health) -> str:
     age = "" if health.frame_age_ms is None else f", frames {health.frame_age_ms:.0f} ms old"
     counts = f"{health.dropped} dropped, {health.detections} objects in {health.frames} frames"
-    warnings = f"; {len(health.warnings)} warnings" if health.warnings else ""
+    count = len(health.warnings)
+    warnings = f"; {count} warning{'s' if count > 1 else ''}" if count else ""
     return f"{health.fps:.1f} FPS{age}, {counts}{warnings}"
