@@ -53,11 +53,12 @@ THIRD_PARTY: Dict[str, Set[str]] = {
 BACK_ENDS = {
     "fabric": ("control/ssh*.py",),
     "paramiko": ("control/ssh*.py",),
-    "onnxruntime": ("runtime/ort/*.py", "control/reference.py"),
+    "onnxruntime": ("runtime/ort/*.py", "control/reference.py", "control/embeddings.py"),
     "onnx": ("runtime/ort/*.py", "control/*.py"),
     "google": ("runtime/ort/*.py", "control/*.py"),  # protobuf, whose errors onnx raises
     "tensorrt": ("runtime/trt/*.py",),
     "pycuda": ("runtime/trt/*.py", "runtime/cuda/*.py"),
+    "paho": ("runtime/mqtt_link.py",),
 }
 DEVICE = ("errors", "files", "core", "scenes", "runtime")
 IMPURE = {

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
 
-import numpy as np
-from pydantic import Field
-
-from edgekit.control import picture_sets, scene_sets
+from edgekit.control import picked_sets, picture_sets, scene_sets
+from edgekit.control.picture_lists import check_pinned
+from edgekit.control.picture_sources import PictureSource
 from edgekit.control.project import Project
-from edgekit.control.truth import PictureTruth, Truth, load_coco_truth, load_yolo_truth, make_truth
-from edgekit.control.yaml_files import Section, known_names, load_yaml
-from edgekit.core.detections import Detections
+from edgekit.control.set_document import (
+    PICTURE_LIST,
+    SetDocument,
+    check_document,
+    picture_sources,
+    tag_patterns,
+)
+from edgekit.control.set_tags import all_tags, camera_of
+from edgekit.control.set_truth import coco_classes, renumbered, truth_on_disk
+from edgekit.control.truth import Truth
+from edgekit.control.yaml_files import known_names, load_yaml
 from edgekit.core.labels import labels_from_mapping, parse_labels_txt
 from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest
 from edgekit.errors import ConfigError, NotFoundError
+
+__all__ = [
+    "CalibrationSet",
+    "MaterialisedSet",
+    "coco_classes",
+    "load_set",
+    "materialise",
+    "set_from_document",
+    "set_names",
+]
 
 SET_FILE = "set.yaml"
 
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """A set as its set.yaml names it: scenes to draw, or pictures on disk, and where their labels are."""
+    """A set as its set.yaml names it. One of scenes, pictures and pick says where its pictures are."""
 
     name: str
     folder: Path
     scenes: scene_sets.SceneRecipe | None
-    pictures: picture_sets.PictureSource | None
+    pictures: tuple[PictureSource, ...] | None
     yolo: Path | None = None  # folder of .txt files
     coco: Path | None = None
     classes: tuple[str, ...] = ()  # of the YOLO labels, by class id
+    pick: picked_sets.Pick | None = None
+    duplicates: picture_sets.Duplicates = "keep"  # which are left out
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # pattern of names -> tags
+    origin: str | None = None
+    licence: str | None = None
+    digest: str | None = None  # what MaterialisedSet.sha256 must be
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,8 @@ class MaterialisedSet:
     """A set ready for use. `folder` holds nothing but `paths`, sorted by name.
 
     sha256 is over names and contents of the pictures, not over labels: Truth.sha256 is. counts: pictures by
-    condition, "" where none is known. skipped: pictures that cannot be read, with the reason.
+    condition, "" where none is known. skipped: pictures that are left out, with the reason. digests, tags and groups
+    are by file name: what pins a picture, what is said of it, and what it must not be parted from ("" for nothing).
     """
 
     name: str
@@ -52,6 +74,10 @@ class MaterialisedSet:
     counts: Mapping[str, int]
     truth: Truth | None = None
     skipped: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 def set_names(project: Project) -> list[str]:
@@ -70,9 +96,9 @@ def load_set(project: Project, name: str) -> CalibrationSet:
             hint=f"use one of these names, or make {folder / SET_FILE}",
         )
     place = f"calib_sets/{name}/{SET_FILE}"
-    document = load_yaml(_Document, folder / SET_FILE, place)
-    _check_document(document, place)
-    return _set_from_document(document, folder, place)
+    document = load_yaml(SetDocument, folder / SET_FILE, place)
+    check_document(document, place)
+    return set_from_document(document, folder, place)
 
 
 def materialise(
@@ -80,88 +106,106 @@ def materialise(
     calibration_set: CalibrationSet,
     on_progress: OnProgress,
     labels: Sequence[str] | None = None,
+    *,
+    check_digest: bool = True,
 ) -> MaterialisedSet:
     """Draw or read the pictures of a set; what was done before is found again by digest and costs nothing.
 
     With `labels` (a detector's), class ids of the truth are positions in them; without, in the set's own classes.
-    Raises CalibrationError if no picture is usable, NotFoundError for missing files, ConfigError for wrong labels.
+    Raises CalibrationError if no picture is usable, or if they are not those that the set's digest pins;
+    NotFoundError for missing files, ConfigError for wrong labels.
     """
     project.ensure_state()
+    made = _materialise(project, calibration_set, on_progress, labels, ())
+    _refuse_other_pictures(calibration_set, made, check_digest)
+    return made
+
+
+def _refuse_other_pictures(calibration_set: CalibrationSet, made: MaterialisedSet, check_digest: bool) -> None:
+    if calibration_set.digest is not None and check_digest:
+        folder = calibration_set.folder
+        listed = folder / PICTURE_LIST
+        check_pinned(made.name, folder, calibration_set.digest, made.sha256, made.digests, listed)
+
+
+def _materialise(
+    project: Project,
+    wanted: CalibrationSet,
+    on_progress: OnProgress,
+    labels: Sequence[str] | None,
+    within: tuple[str, ...],
+) -> MaterialisedSet:
     cache = project.cache_dir / "calib_sets"
-    if calibration_set.scenes is not None:
-        rendered = scene_sets.render_set(calibration_set.name, calibration_set.scenes, cache, on_progress)
-        truth = _renumbered(rendered.truth, rendered.classes, labels, calibration_set.name)
+    if wanted.scenes is not None:
+        rendered = scene_sets.render_set(wanted.name, wanted.scenes, cache, on_progress)
+        truth = renumbered(rendered.truth, rendered.classes, labels, wanted.name)
         conditions = {name: picture.condition for name, picture in rendered.truth.pictures.items()}
-        return _materialised(calibration_set.name, rendered.folder, rendered.digests, conditions, truth, ())
-    assert calibration_set.pictures is not None
-    view = picture_sets.view_pictures(calibration_set.name, calibration_set.pictures, cache, on_progress)
-    truth_on_disk = _truth_on_disk(calibration_set, view, labels)
-    return _materialised(calibration_set.name, view.folder, view.digests, view.conditions, truth_on_disk, view.skipped)
+        return _materialised(wanted, rendered.folder, rendered.digests, conditions, truth=truth)
+    if wanted.pick is not None:
+        parts = {name: _part(project, wanted, name, on_progress, labels, within) for name in wanted.pick.from_sets}
+        picked = picked_sets.gather(wanted.name, wanted.pick, parts, cache)
+        return _materialised(
+            wanted, picked.folder, picked.digests, picked.conditions, picked.tags, picked.groups, picked.truth
+        )
+    assert wanted.pictures is not None
+    view = picture_sets.view_pictures(wanted.name, wanted.pictures, cache, on_progress, duplicates=wanted.duplicates)
+    truth_there = truth_on_disk(
+        wanted.name, view, coco=wanted.coco, yolo=wanted.yolo, classes=wanted.classes, labels=labels
+    )
+    return _materialised(
+        wanted, view.folder, view.digests, view.conditions, view.tags, view.groups, truth_there, view.skipped
+    )
 
 
-class _Images(Section):
-    folder: str | None = None
-    glob: str | None = None
+def _part(
+    project: Project,
+    wanted: CalibrationSet,
+    name: str,
+    on_progress: OnProgress,
+    labels: Sequence[str] | None,
+    within: tuple[str, ...],
+) -> MaterialisedSet:
+    """A set that another picks from."""
+    chain = (*within, wanted.name)
+    if name in chain:
+        raise ConfigError(
+            f"set {wanted.name} picks from itself: {' -> '.join([*chain, name])}",
+            hint=f"correct pick.from in {wanted.folder / SET_FILE}",
+        )
+    part = load_set(project, name)
+    made = _materialise(project, part, on_progress, labels, chain)
+    _refuse_other_pictures(part, made, check_digest=True)
+    return made
 
 
-_Pixels = Annotated[int, Field(ge=64, le=8192)]
+def set_from_document(document: SetDocument, folder: Path, place: str) -> CalibrationSet:
+    """A checked set.yaml as a set of that folder, which need not exist yet. `place` is how messages call the file.
 
-
-class _Scenes(Section):
-    split: Literal["train", "val", "test", "calib", "frozen"] = "calib"
-    count: int = Field(ge=1, le=100_000)
-    width: _Pixels = 1280
-    height: _Pixels = 720
-    conditions: tuple[str, ...] | Literal["all"] = "all"
-
-
-class _Labels(Section):
-    yolo: str | None = None
-    coco: str | None = None
-    classes: str | tuple[str, ...] | None = None
-
-
-class _Document(Section):
-    images: _Images | None = None
-    scenes: _Scenes | None = None
-    labels: _Labels | None = None
-
-
-def _check_document(document: _Document, place: str) -> None:
-    problems = []
-    if (document.images is None) == (document.scenes is None):
-        problems.append("expected one of images: (pictures on disk) and scenes: (drawn by edgekit)")
-    if document.images is not None and (document.images.folder is None) == (document.images.glob is None):
-        problems.append("images: expected one of folder: and glob:")
-    if document.scenes is not None and document.labels is not None:
-        problems.append("labels: scenes bring their own")
-    if document.scenes is not None:
-        problems += scene_sets.condition_problems(document.scenes.conditions)
+    Raises NotFoundError and ConfigError for a file of class names.
+    """
     labels = document.labels
-    if labels is not None and (labels.yolo is None) == (labels.coco is None):
-        problems.append("labels: expected one of yolo: (a folder of .txt files) and coco: (a JSON file)")
-    if labels is not None and labels.yolo is not None and labels.classes is None:
-        problems.append("labels.classes: missing; a list of class names, or a file with one name a line")
-    if problems:
-        raise ConfigError(f"{place} cannot be used", problems=[f"{place}: {problem}" for problem in problems])
-
-
-def _set_from_document(document: _Document, folder: Path, place: str) -> CalibrationSet:
-    scenes, pictures = None, None
-    if document.scenes is not None:
-        scenes = scene_sets.SceneRecipe.of(**document.scenes.model_dump())
-    if document.images is not None:
-        pictures = picture_sets.PictureSource(folder, document.images.folder, document.images.glob)
-    labels = document.labels or _Labels()
     return CalibrationSet(
         name=folder.name,
         folder=folder,
-        scenes=scenes,
-        pictures=pictures,
-        yolo=folder / labels.yolo if labels.yolo else None,
-        coco=folder / labels.coco if labels.coco else None,
-        classes=_classes(labels.classes, folder, place),
+        scenes=scene_sets.SceneRecipe.of(**document.scenes.model_dump()) if document.scenes else None,
+        pictures=picture_sources(document, folder) or None,
+        yolo=folder / labels.yolo if labels and labels.yolo else None,
+        coco=folder / labels.coco if labels and labels.coco else None,
+        classes=_classes(labels.classes if labels else None, folder, place),
+        pick=picked_sets.Pick(document.pick.from_sets, folder / document.pick.list) if document.pick else None,
+        duplicates=_duplicates(document),
+        tags=tag_patterns(document),
+        origin=document.origin,
+        licence=document.licence,
+        digest=document.digest,
     )
+
+
+def _duplicates(document: SetDocument) -> picture_sets.Duplicates:
+    """Which are left out. Of images: none, so that sets made before there was sources: keep their digests."""
+    if document.sources is None:
+        return "keep"
+    return "near" if document.near_duplicates == "leave-out" else "exact"
 
 
 def _classes(given: str | tuple[str, ...] | None, folder: Path, place: str) -> tuple[str, ...]:
@@ -175,87 +219,32 @@ def _classes(given: str | tuple[str, ...] | None, folder: Path, place: str) -> t
         raise ConfigError(f"{place}: labels.classes: {folder / given} cannot be read: {error}") from None
 
 
-def _truth_on_disk(
-    calibration_set: CalibrationSet, view: picture_sets.PictureView, labels: Sequence[str] | None
-) -> Truth | None:
-    if calibration_set.coco is not None:
-        names = labels or coco_classes(calibration_set.coco)
-        return _only(load_coco_truth(calibration_set.coco, names, dataset=calibration_set.name), view, calibration_set)
-    if calibration_set.yolo is not None:
-        folder = picture_sets.view_labels(view, calibration_set.yolo)
-        paths = [view.folder / name for name in view.digests]
-        own = calibration_set.classes
-        truth = load_yolo_truth(folder, paths, own, dataset=calibration_set.name, conditions=view.conditions)
-        return _renumbered(truth, own, labels, calibration_set.name)
-    return None
-
-
-def coco_classes(path: Path) -> tuple[str, ...]:
-    """The category names of a COCO file in the order of their ids. Raises ConfigError if it is something else."""
-    try:
-        categories = json.loads(path.read_text("utf-8"))["categories"]
-        return tuple(str(entry["name"]) for entry in sorted(categories, key=lambda entry: int(entry["id"])))
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} does not exist", hint="check labels: in the set's set.yaml") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is not a COCO file: {error}") from None
-
-
-def _only(truth: Truth, view: picture_sets.PictureView, calibration_set: CalibrationSet) -> Truth:
-    """The truth of the pictures that are there. Every one of them must be in the label file."""
-    missing = sorted(set(view.digests) - set(truth.pictures))
-    if missing:
-        raise ConfigError(
-            f"{calibration_set.coco} does not name {len(missing)} of the {len(view.digests)} pictures of the set",
-            why=f"the first: {missing[0]}; sub-folders are part of that name, written with two underscores",
-            hint="keep the pictures of a set with COCO labels in one folder, without others",
-        )
-    return make_truth(truth.dataset, {name: truth.pictures[name] for name in view.digests})
-
-
-def _renumbered(truth: Truth, classes: Sequence[str], labels: Sequence[str] | None, name: str) -> Truth:
-    """Truth with class ids as positions in `labels` instead of `classes`."""
-    if labels is None or tuple(classes) == tuple(labels):
-        return truth
-    position = {label: index for index, label in enumerate(labels)}
-    used = sorted({int(number) for picture in truth.pictures.values() for number in picture.objects.class_ids})
-    unknown = [classes[number] for number in used if classes[number] not in position]
-    if unknown:
-        raise ConfigError(
-            f"set {name} has objects of classes that the detector does not know: {', '.join(unknown)}",
-            why=f"the detector knows: {', '.join(labels[:20])}",
-            hint="use a set made for this detector, or name the classes alike",
-        )
-    to_new = {number: position[classes[number]] for number in used}
-    pictures = {key: _with_ids(picture, to_new) for key, picture in truth.pictures.items()}
-    return make_truth(truth.dataset, pictures)
-
-
-def _with_ids(picture: PictureTruth, to_new: Mapping[int, int]) -> PictureTruth:
-    objects = picture.objects
-    ids = np.array([to_new[int(number)] for number in objects.class_ids], np.int32)
-    return replace(picture, objects=Detections(objects.boxes_xyxy, objects.scores, ids))
-
-
 def _materialised(
-    name: str,
+    wanted: CalibrationSet,
     folder: Path,
     digests: Mapping[str, str],
     conditions: Mapping[str, str],
-    truth: Truth | None,
-    skipped: Sequence[str],
+    tags: Mapping[str, tuple[str, ...]] | None = None,
+    groups: Mapping[str, str] | None = None,
+    truth: Truth | None = None,
+    skipped: Sequence[str] = (),
 ) -> MaterialisedSet:
     names = sorted(digests)
+    tagged = {name: all_tags(name, conditions.get(name, ""), (tags or {}).get(name, ()), wanted.tags) for name in names}
+    known = {name: conditions.get(name, "") or next(iter((tags or {}).get(name, ())), "") for name in names}
     counts: dict[str, int] = {}
-    for picture in names:
-        condition = conditions.get(picture, "")
-        counts[condition] = counts.get(condition, 0) + 1
+    for name in names:
+        counts[known[name]] = counts.get(known[name], 0) + 1
     return MaterialisedSet(
-        name=name,
+        name=wanted.name,
         folder=folder,
-        paths=tuple(folder / picture for picture in names),
-        sha256=digest([[picture, digests[picture]] for picture in names]),
+        paths=tuple(folder / name for name in names),
+        sha256=digest([[name, digests[name]] for name in names]),
         counts=dict(sorted(counts.items())),
         truth=truth,
         skipped=tuple(skipped),
+        digests={name: digests[name] for name in names},
+        tags=tagged,
+        groups={name: (groups or {}).get(name, "") or camera_of(tagged[name]) for name in names},
+        conditions=known,
     )

@@ -2,99 +2,115 @@
 
 from __future__ import annotations
 
-import glob
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from edgekit import files
+from edgekit.control.duplicates import NEAR_BITS, first_of_each
+from edgekit.control.picture_files import PICTURE_SUFFIXES, PictureFile, examine_all
+from edgekit.control.picture_sources import FoundPicture, PictureSource
 from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest
-from edgekit.errors import CalibrationError, NotFoundError
+from edgekit.errors import CalibrationError, ConfigError, NotFoundError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-_UNREADABLE = ""  # stands for the digest of a file that is no picture
+__all__ = ["PICTURE_SUFFIXES", "PictureSource", "PictureView", "link_folder", "view_labels", "view_pictures"]
 
 
-@dataclass(frozen=True)
-class PictureSource:
-    """Where pictures are looked for. Relative paths start at `base`, the folder of set.yaml."""
-
-    base: Path
-    folder: str | None
-    glob: str | None
-
-    @property
-    def root(self) -> Path:
-        """The folder that names in the set are relative to; the first sub-folder below it is the condition."""
-        if self.folder is not None:
-            return self.base / Path(self.folder).expanduser()
-        fixed = []
-        for part in Path(self.glob or "").expanduser().parts[:-1]:
-            if glob.has_magic(part):
-                break
-            fixed.append(part)
-        return self.base.joinpath(*fixed)
-
-    def find(self) -> list[Path]:
-        """Every picture, sorted; folders are searched to the bottom. Raises NotFoundError for a missing folder."""
-        if not self.root.is_dir():
-            raise NotFoundError(f"no folder {self.root}", hint=f"correct images: in {self.base / 'set.yaml'}")
-        found: Iterable[Path] = (
-            self.root.rglob("*") if self.folder is not None else _glob(self.base / Path(self.glob or "").expanduser())
-        )
-        return sorted(path for path in found if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+Duplicates = Literal["keep", "exact", "near"]
 
 
 @dataclass(frozen=True)
 class PictureView:
-    """A flat folder of links to the readable pictures. All mappings are by the name in that folder."""
+    """A flat folder of links to the usable pictures. All mappings are by the name in that folder."""
 
     folder: Path
     digests: Mapping[str, str]
     conditions: Mapping[str, str]
     labels: Mapping[str, Path]  # where the label file of a picture lies below a folder of label files
     skipped: tuple[str, ...]
+    tags: Mapping[str, tuple[str, ...]]  # of its source
+    groups: Mapping[str, str]  # "" where a picture may be parted from every other
 
 
-def view_pictures(name: str, source: PictureSource, cache: Path, on_progress: OnProgress) -> PictureView:
+def view_pictures(
+    name: str,
+    sources: Sequence[PictureSource],
+    cache: Path,
+    on_progress: OnProgress,
+    *,
+    duplicates: Duplicates = "keep",
+) -> PictureView:
     """The pictures of a set. A file that was read before and has kept size and time is not read again.
 
-    A picture below sub-folders is called "folder__picture.jpg". Raises NotFoundError for a missing folder,
-    CalibrationError if there is no picture or none can be read.
+    duplicates: which are left out; near ones include equal ones. A picture below sub-folders is called
+    "folder__picture.jpg". Raises NotFoundError for a missing folder, ConfigError for two pictures of one name,
+    CalibrationError if there is no picture or none can be used.
     """
-    paths = source.find()
-    if not paths:
+    found = [picture for source in sources for picture in source.find(cache, on_progress)]
+    if not found:
+        looked = ", ".join(str(source.root) for source in sources)
         raise CalibrationError(
-            f"set {name} has no pictures: nothing in {source.root} ends in {', '.join(sorted(PICTURE_SUFFIXES))}",
-            hint=f"put pictures there, or correct images: in {source.base / 'set.yaml'}",
+            f"set {name} has no pictures: nothing in {looked} ends in {', '.join(sorted(PICTURE_SUFFIXES))}",
+            hint=f"put pictures there, or correct {sources[0].base / 'set.yaml'}",
         )
-    known = _digests(name, paths, cache, on_progress)
-    relatives = {path: path.relative_to(source.root) for path in paths if known[path] != _UNREADABLE}
-    if not relatives:
-        raise CalibrationError(f"none of the {len(paths)} pictures of set {name} can be read", why=f"first: {paths[0]}")
-    names = {path: "__".join(relative.parts) for path, relative in relatives.items()}
-    digests = {names[path]: known[path] for path in names}
+    read = examine_all(name, [picture.path for picture in found], cache, on_progress)
+    skipped = [f"{picture.path}: {read[picture.path].problem}" for picture in found if read[picture.path].problem]
+    usable = [picture for picture in found if not read[picture.path].problem]
+    if not usable:
+        raise CalibrationError(f"none of the {len(found)} pictures of set {name} can be used", why=skipped[0])
+    _check_names(name, usable)
+    if duplicates != "keep":
+        usable, repeated = _without_duplicates(usable, read, NEAR_BITS if duplicates == "near" else -1)
+        skipped += repeated
+    return _view(name, usable, read, cache, skipped)
+
+
+def _view(
+    name: str, usable: Sequence[FoundPicture], read: Mapping[Path, PictureFile], cache: Path, skipped: Sequence[str]
+) -> PictureView:
+    digests = {picture.name: read[picture.path].sha256 for picture in usable}
     return PictureView(
-        folder=_link(name, {names[path]: path for path in names}, digests, cache),
+        folder=link_folder(name, {picture.name: picture.path for picture in usable}, digests, cache),
         digests=digests,
-        conditions={names[path]: _condition(relative) for path, relative in relatives.items()},
-        labels={names[path]: relative.with_suffix(".txt") for path, relative in relatives.items()},
-        skipped=tuple(f"{path}: not a picture that OpenCV can read" for path in paths if path not in relatives),
+        conditions={picture.name: picture.condition for picture in usable},
+        labels={picture.name: picture.relative.with_suffix(".txt") for picture in usable},
+        skipped=tuple(skipped),
+        tags={picture.name: picture.tags for picture in usable},
+        groups={picture.name: picture.group for picture in usable},
     )
 
 
-def _condition(relative: Path) -> str:
-    return relative.parts[0] if len(relative.parts) > 1 else ""
+def _check_names(name: str, usable: Sequence[FoundPicture]) -> None:
+    seen: dict[str, FoundPicture] = {}
+    for picture in usable:
+        other = seen.setdefault(picture.name, picture)
+        if other is not picture:
+            raise ConfigError(
+                f"two pictures of set {name} would both be called {picture.name}",
+                why=f"{other.path} and {picture.path}",
+                hint="give one of the sources another name: in set.yaml",
+            )
 
 
-def _glob(pattern: Path) -> list[Path]:
-    # Path.glob cannot start from an absolute pattern.
-    return [Path(name) for name in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+def _without_duplicates(
+    usable: Sequence[FoundPicture], read: Mapping[Path, PictureFile], bits: int
+) -> tuple[list[FoundPicture], list[str]]:
+    by_name = {picture.name: picture for picture in usable}
+    facts = {name: read[picture.path] for name, picture in by_name.items()}
+    shown = first_of_each(
+        list(by_name), {n: fact.sha256 for n, fact in facts.items()}, {n: fact.hash for n, fact in facts.items()}, bits
+    )
+    same = {name: facts[name].sha256 == facts[first].sha256 for name, first in shown.items()}
+    lines = [
+        f"{by_name[name].path}: {'the same picture as' if same[name] else 'shows nearly the same as'} "
+        f"{by_name[first].path}"
+        for name, first in shown.items()
+    ]
+    return [picture for picture in usable if picture.name not in shown], lines
 
 
 def view_labels(view: PictureView, folder: Path) -> Path:
@@ -111,45 +127,7 @@ def view_labels(view: PictureView, folder: Path) -> Path:
     return target
 
 
-def _digests(name: str, paths: list[Path], cache: Path, on_progress: OnProgress) -> dict[Path, str]:
-    """SHA-256 of each picture, "" for those that cannot be read; remembered by path, size and time of change."""
-    remembered = _read_memory(cache / f"{name}.digests.json")
-    digests: dict[Path, str] = {}
-    memory: dict[str, list[object]] = {}
-    for done, path in enumerate(paths, start=1):
-        status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
-        old = remembered.get(str(path), [])
-        if old[:2] != stamp:
-            on_progress(f"reading set {name}", done, len(paths))
-        digests[path] = str(old[2]) if old[:2] == stamp else _digest_if_picture(path)
-        memory[str(path)] = [*stamp, digests[path]]
-    if memory != remembered:
-        files.write_json(cache / f"{name}.digests.json", memory)
-    return digests
-
-
-def _read_memory(path: Path) -> dict[str, list[object]]:
-    try:
-        memory = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(memory, dict):
-        return {}
-    return {key: entry for key, entry in memory.items() if isinstance(entry, list) and len(entry) == 3}
-
-
-def _digest_if_picture(path: Path) -> str:
-    import cv2
-
-    try:
-        readable = cv2.imread(str(path), cv2.IMREAD_COLOR) is not None
-        return files.sha256_file(path) if readable else _UNREADABLE
-    except (cv2.error, OSError):
-        return _UNREADABLE
-
-
-def _link(name: str, targets: Mapping[str, Path], digests: Mapping[str, str], cache: Path) -> Path:
+def link_folder(name: str, targets: Mapping[str, Path], digests: Mapping[str, str], cache: Path) -> Path:
     """A folder named by what it shows; an existing one is used again if every link still leads to its picture."""
     key = digest([[file_name, digests[file_name], str(path)] for file_name, path in sorted(targets.items())])[:12]
     folder = cache / f"{name}-{key}" / "images"

@@ -64,7 +64,9 @@ def parse_yaml(text: str, name: str) -> Any:
         value = yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigError(f"{name}{_at(mark)}: {error.problem or error.context}") from None
+        what = str(error.problem or error.context)
+        hint = "put an address with ? in quotes: [\"scenes://?fps=15\"]" if what.endswith("got '?'") else ""
+        raise ConfigError(f"{name}{_at(mark)}: {what}", hint=hint) from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
     return {} if value is None else value

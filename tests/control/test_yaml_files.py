@@ -89,3 +89,10 @@ def test_files_that_cannot_be_text_are_refused(tmp_path):
         read_yaml(tmp_path / "big.yaml", "big.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_yaml(tmp_path, "folder")
+
+
+def test_an_address_without_quotes_in_a_list_is_told_how_to_be_written():
+    """YAML's own words, "got '?'", help nobody who pasted an address."""
+    with pytest.raises(ConfigError) as caught:
+        parse_yaml("sinks: [mqtt://broker/street?qos=1]", "devices.yaml")
+    assert "in quotes" in caught.value.hint

@@ -1,0 +1,59 @@
+"""New sets on disk: set.yaml, and beside it the list that pins every picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekit import files
+from edgekit.control.calibration_sets import SET_FILE, set_names
+from edgekit.control.picture_lists import write_picture_list
+from edgekit.control.project import Project
+from edgekit.control.set_document import PICTURE_LIST
+from edgekit.errors import UsageError
+
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+def check_new_name(project: Project, name: str, *, force: bool = False) -> Path:
+    """The folder of a set to be made. Raises UsageError for a name that is taken (unless forced) or no folder name."""
+    if not name or name[0] in ".-" or not set(name) <= _ALLOWED or len(name) > 80:
+        raise UsageError(f"{name!r} cannot name a set", why="letters, digits, dot, hyphen and underscore can")
+    if name in set_names(project) and not force:
+        raise UsageError(
+            f"there is a set named {name} already: {project.calib_sets_dir / name}",
+            hint="choose another name, or replace it with --force",
+        )
+    return project.calib_sets_dir / name
+
+
+def write_set(folder: Path, document: Mapping[str, Any], comment: str, listed: Mapping[str, str] | None = None) -> Path:
+    """Write a set.yaml (and its list, name -> SHA-256), replacing what is there. The list comes first: a set.yaml
+    without its list could not say what changed. Raises UsageError if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if listed is not None:
+            write_picture_list(folder / PICTURE_LIST, listed)
+        files.write_bytes(folder / SET_FILE, _yaml(document, comment).encode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}") from None
+    return folder / SET_FILE
+
+
+def _yaml(document: Mapping[str, Any], comment: str) -> str:
+    import yaml
+
+    body = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    return "".join(f"# {line}\n" for line in comment.splitlines()) + body
+
+
+def absolute(path: Path) -> Path:
+    """A path from the root on, links in it kept as they are named."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def portable(path: Path, folder: Path, project: Project) -> str:
+    """An absolute path as set.yaml should hold it: relative to the set within the project, else as it is."""
+    return Path(os.path.relpath(path, folder)).as_posix() if path.is_relative_to(project.root) else path.as_posix()
