@@ -1,6 +1,6 @@
 """Score an ONNX file on the test split: mAP over everything, for each condition and for each class.
 
-    python detectors/roadscene/evaluate.py --onnx detectors/roadscene/model.onnx --out metrics.json
+python detectors/roadscene/evaluate.py --onnx detectors/roadscene/model.onnx --out metrics.json
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write the trained net as ONNX and check that ONNX Runtime gives PyTorch's answers.
 
-    python detectors/roadscene/export.py --weights runs/roadscene/best.pt --out detectors/roadscene/model.onnx
+python detectors/roadscene/export.py --weights runs/roadscene/best.pt --out detectors/roadscene/model.onnx
 """
 
 from __future__ import annotations

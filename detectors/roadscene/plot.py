@@ -1,6 +1,6 @@
 """Draw history.json as curves.
 
-    python detectors/roadscene/plot.py --history runs/roadscene/history.json --out detectors/roadscene/curves.png
+python detectors/roadscene/plot.py --history runs/roadscene/history.json --out detectors/roadscene/curves.png
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def parse_yaml(text: str, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = str(error.problem or error.context)
-        hint = "put an address with ? in quotes: [\"scenes://?fps=15\"]" if what.endswith("got '?'") else ""
+        hint = 'put an address with ? in quotes: ["scenes://?fps=15"]' if what.endswith("got '?'") else ""
         raise ConfigError(f"{name}{_at(mark)}: {what}", hint=hint) from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
