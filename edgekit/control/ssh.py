@@ -17,7 +17,7 @@ from edgekit.control.conversation import broken_off, conclude, read_events
 from edgekit.control.device_code import this_code
 from edgekit.control.inventory import Device
 from edgekit.control.link import DEVICE_ROOT, silent
-from edgekit.control.remote_command import MARK, NO_CODE, explain_exit, script_command, verb_command
+from edgekit.control.remote_command import MARK, NO_CODE, NO_PYTHON, explain_exit, script_command, verb_command
 from edgekit.control.ssh_files import (
     bytes_to_come,
     code_frames,
@@ -44,7 +44,11 @@ _SCRIPT_LIMIT_S = 600.0
 _VERB_LIMIT_S = 300.0
 _LONG_VERBS = ("bench", "build", "detect", "golden", "inspect", "predict", "settle")  # they tell of their progress
 _DELIVERIES = 3  # a file that arrives damaged is sent again; the third time, the fault is another
-_MAKE_FOLDER = "import json,sys,tempfile;print(tempfile.mkdtemp(prefix='.work-',dir=json.loads(sys.argv[1])))"
+_MAKE_FOLDER = (
+    "import json,os,sys,tempfile;root=json.loads(sys.argv[1]);"
+    f"os.path.isdir(root) or sys.exit({NO_PYTHON});"  # no such folder: nothing was ever provisioned there
+    "print(tempfile.mkdtemp(prefix='.work-',dir=root))"
+)
 _REMOVE_FOLDER = "import json,shutil,sys;shutil.rmtree(json.loads(sys.argv[1]),ignore_errors=True)"
 
 

@@ -132,6 +132,14 @@ def test_a_device_that_is_not_provisioned_names_the_command(link, root):
     assert told.value.hint == "edgekit provision --device nx"
 
 
+def test_a_work_folder_on_a_device_that_is_not_provisioned_names_the_command(link, root):
+    """`edgekit cameras` asks for one first, and its user would see a traceback."""
+    shutil.rmtree(root)
+    with pytest.raises(DeviceError, match="is not provisioned") as caught, link.work_folder():
+        pass
+    assert "edgekit provision" in caught.value.hint
+
+
 def test_an_entry_that_asks_for_a_processor_gets_it(connect):
     python = "import os,json;print(os.environ.get('EDGEKIT_BACKEND'))"
     link = connect(backend="onnxruntime")
