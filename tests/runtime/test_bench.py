@@ -184,7 +184,7 @@ def test_a_fast_engine_is_timed_over_many_calls(monkeypatch):
     measured = bench(monkeypatch, engine, duration_s=0.5).measurement
     calls, _ = Counter(times for times, _ in stages.replays if times > 1).most_common(1)[0]
     assert calls >= 8
-    assert float(np.median([took_s for times, took_s in stages.replays if times == calls])) >= 0.008
+    assert float(np.median([took_s for times, took_s in stages.replays if times == calls])) >= 0.004
     assert 500 < measured.engine_rate.fps < 2000
 
 
