@@ -19,9 +19,11 @@ Needs what tests/runtime/capture needs; with matplotlib also draws the figures.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -211,14 +213,14 @@ def render(result: dict[str, Any]) -> str:
         for row in result["streams"]
     )
     rates = [row["fps"] for row in result["streams"]]
-    said = "\n".join(f"- {sentence} ({looks} of {usage['looks']} looks)" for sentence, looks in result["said"].items())
+    said = "\n".join(f"- {looks} of {usage['looks']} looks: {sentence}" for sentence, looks in _alike(result["said"]))
     goal = "no goal for p99" if overloaded else f"goal {GOAL_FRAME_TIMES:g}: {_met(latency['p99_frame_times'])}"
     plot = f"\n![latency and memory over time]({result['plot']})\n" if result.get("plot") else ""
     return f"""# From the camera's clock to the detection, load {result["load"]}x
 
 {result["cameras"]} x {result["size"]} at {result["fps"]} FPS, H.264 over RTSP, {result["seconds"]:.0f} s, \
-{result["threads"]} engine thread{"s" if result["threads"] > 1 else ""}, batches of up to \
-{min(result["cameras"], result["largest_batch"])}, commit {result["commit"]}.
+{result["threads"]} engine thread{"s" if result["threads"] > 1 else ""} of ONNX Runtime, which takes live frames one \
+by one, commit {result["commit"]}.
 
 | | |
 |---|---|
@@ -247,6 +249,17 @@ Slopes are over {BLOCKS} blocks of {latency["block_s"]} s, with the 95 % interva
 What the service said meanwhile: {"nothing." if not said else ""}
 {said}
 {plot}"""
+
+
+def _alike(said: dict[str, int]) -> list[tuple[str, int]]:
+    """Sentences that differ in their numbers alone as one, by its first example; the most frequent first."""
+    examples: dict[str, str] = {}
+    looks: Counter[str] = Counter()
+    for sentence, count in said.items():
+        kind = re.sub(r"[\d.]+", "#", sentence)
+        examples.setdefault(kind, sentence)
+        looks[kind] += count
+    return [(examples[kind], count) for kind, count in looks.most_common()]
 
 
 def _met(frame_times: float) -> str:
