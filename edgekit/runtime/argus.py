@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 import time
 from pathlib import Path
+
+from edgekit.runtime.say import say
 
 REQUESTS = Path("/var/lib/edgekit/_argus")
 SERVICE_VARIABLE = "EDGEKIT_SERVICE"  # set by the unit
@@ -43,9 +44,9 @@ class ArgusHeal:
         try:
             (self._folder / self._service).touch(mode=0o644)
         except OSError as error:
-            _say(f"{reason}; a new start of nvargus-daemon cannot be asked for: {error.strerror}: {self._folder}")
+            say(f"{reason}; a new start of nvargus-daemon cannot be asked for: {error.strerror}: {self._folder}")
             return False
-        _say(f"{reason}; asked for a new start of nvargus-daemon")
+        say(f"{reason}; asked for a new start of nvargus-daemon")
         return True
 
 
@@ -53,8 +54,3 @@ class ArgusHeal:
 def argus_heal() -> ArgusHeal:
     """The one of this process."""
     return ArgusHeal(REQUESTS, os.environ.get(SERVICE_VARIABLE, ""))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

@@ -6,9 +6,7 @@ runs. Where it refuses, the release that it reports stays the old one, and a res
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +16,10 @@ from edgekit.core.detector import DetectorSpec
 from edgekit.core.release import RELEASE_NAME, ReleaseManifest
 from edgekit.core.reloading import what_needs_a_restart
 from edgekit.core.service import DETECTOR_NAME, SETTINGS_NAME, ServiceSettings, is_alive
-from edgekit.core.wire import from_wire
 from edgekit.errors import DeployError, EdgekitError
 from edgekit.runtime.health import health_age_s, read_health
+from edgekit.runtime.release_parts import read_part
+from edgekit.runtime.say import say as say_aloud
 from edgekit.runtime.store import Store
 
 
@@ -38,9 +37,9 @@ def read_parts(release: Path) -> NewRelease:
     """What of a release decides whether it can be taken over. Raises DeployError if it cannot be read."""
     return NewRelease(
         release,
-        _read(release / SETTINGS_NAME, ServiceSettings),
-        _read(release / DETECTOR_NAME, DetectorSpec),
-        _read(release / RELEASE_NAME, ReleaseManifest),
+        read_part(release / SETTINGS_NAME, ServiceSettings),
+        read_part(release / DETECTOR_NAME, DetectorSpec),
+        read_part(release / RELEASE_NAME, ReleaseManifest),
     )
 
 
@@ -70,7 +69,7 @@ class Reloading:
 
     def __init__(self, release: Path, say: Optional[Callable[[str], None]] = None) -> None:
         self._store = Store(str(release.parents[1]))
-        self._say = say or _say
+        self._say = say or say_aloud
         self._asked = False
         self._before: Any = None
         self._runs = _parts_or_none(release)
@@ -134,16 +133,3 @@ def _parts_or_none(release: Path) -> Optional[NewRelease]:
         return read_parts(release)
     except EdgekitError:
         return None
-
-
-def _read(path: Path, kind: Any) -> Any:
-    try:
-        return from_wire(kind, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError) as error:
-        raise DeployError(f"{path} cannot be read: {error}", hint="edgekit deploy") from None
-
-
-def _say(text: str) -> None:
-    """A line for the journal or the supervisor's log."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

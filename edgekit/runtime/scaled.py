@@ -11,7 +11,9 @@ from edgekit.runtime.draw import annotate
 from edgekit.runtime.pipeline import DetectedFrame
 
 
-def annotate_scaled(detected: DetectedFrame, labels: Sequence[str], most_wide_px: int) -> np.ndarray:
+def annotate_scaled(
+    detected: DetectedFrame, labels: Sequence[str], most_wide_px: int, text_scale: float = 1.0
+) -> np.ndarray:
     """An annotated copy (h, w, 3) uint8 BGR of a frame, at most so wide; drawn after scaling: text stays sharp."""
     pixels, detections = detected.frame.pixels, detected.detections
     height, width = pixels.shape[:2]
@@ -20,4 +22,4 @@ def annotate_scaled(detected: DetectedFrame, labels: Sequence[str], most_wide_px
         size = (most_wide_px, max(1, round(height * scale)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         detections = detections.with_boxes(detections.boxes_xyxy * np.float32(scale))
-    return annotate(pixels, detections, labels, detected.track_ids)
+    return annotate(pixels, detections, labels, detected.track_ids, text_scale)

@@ -7,7 +7,6 @@ back. Nothing is written into the release.
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from contextlib import ExitStack, closing, contextmanager
@@ -20,8 +19,7 @@ from edgekit.core.deployment import ServeRequest
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.progress import OnProgress
 from edgekit.core.service import DETECTOR_NAME, HEALTH_NAME, SETTINGS_NAME, ServiceSettings
-from edgekit.core.wire import from_wire
-from edgekit.errors import DeployError, SourceError
+from edgekit.errors import SourceError
 from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import load_engine
 from edgekit.runtime.health_report import HealthFile
@@ -32,10 +30,12 @@ from edgekit.runtime.page.feed import Feed
 from edgekit.runtime.parent import end_with_parent
 from edgekit.runtime.pipeline import Pipeline
 from edgekit.runtime.probe import probe_device
+from edgekit.runtime.release_parts import read_part
 from edgekit.runtime.reloading import NewRelease, Reloading
+from edgekit.runtime.say import say
 from edgekit.runtime.selftest import read_selftest, run_selftest
 from edgekit.runtime.service_page import serve_page
-from edgekit.runtime.service_report import ServiceReport, say
+from edgekit.runtime.service_report import ServiceReport
 from edgekit.runtime.sinks import open_sinks
 from edgekit.runtime.stages import Stages, batch_for
 from edgekit.runtime.stream_group import open_streams
@@ -54,8 +54,8 @@ def serve(request: ServeRequest, on_progress: OnProgress) -> Dict[str, int]:
     limit_cv_threads()
     # `current` may name another release before this one is loaded.
     release = Path(request.release_dir).resolve()
-    settings = _read(release / SETTINGS_NAME, ServiceSettings)
-    detector = _read(release / DETECTOR_NAME, DetectorSpec)
+    settings = read_part(release / SETTINGS_NAME, ServiceSettings)
+    detector = read_part(release / DETECTOR_NAME, DetectorSpec)
     file = HealthFile(Path(request.state_dir) / HEALTH_NAME, settings.service, release.name, settings.streams)
     report = ServiceReport(file)
     end_with_parent()
@@ -167,10 +167,3 @@ def _exit_as_asked(number: int, frame: Any) -> None:
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
-
-
-def _read(path: Path, kind: Any) -> Any:
-    try:
-        return from_wire(kind, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError) as error:
-        raise DeployError(f"{path} cannot be read: {error}", hint="edgekit deploy") from None

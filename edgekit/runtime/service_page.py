@@ -10,7 +10,8 @@ from edgekit.errors import DeviceError
 from edgekit.runtime.machine_watch import MachineWatch
 from edgekit.runtime.page.feed import Feed
 from edgekit.runtime.page.server import PageServer
-from edgekit.runtime.service_report import ServiceReport, say
+from edgekit.runtime.say import say
+from edgekit.runtime.service_report import ServiceReport
 from edgekit.runtime.watching import Watching
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from edgekit.runtime.health_report import HealthFile, Progress, StreamStates
 from edgekit.runtime.notify import Watchdog, notify, notify_status
 from edgekit.runtime.pace import Pace
 from edgekit.runtime.pipeline import DetectedFrame, Pipeline
+from edgekit.runtime.say import say
 
 _REPORT_EVERY_S = 1.0
 _LOG_EVERY_S = 10.0
@@ -196,12 +196,6 @@ class ServiceReport:
             self._logged_s = self._reported_s
             say(_summary(health))
             notify_status(_summary(health))
-
-
-def say(text: str) -> None:
-    """A line for the journal or the supervisor's log, which add the time."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 def _without_credentials(error: EdgekitError) -> EdgekitError:

@@ -7,7 +7,6 @@ of it happens in the thread that reads the source, so a camera costs no thread o
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from typing import Callable, List, Optional, Tuple
@@ -24,6 +23,7 @@ from edgekit.runtime.capture.messages import Picture
 from edgekit.runtime.capture.process import GarbageError, GoneError
 from edgekit.runtime.capture.run import CaptureRun
 from edgekit.runtime.frames import Frame, Source
+from edgekit.runtime.say import say
 
 # How long a reader sleeps before it looks whether it is to stop.
 _SLICE_S = 0.1
@@ -221,8 +221,7 @@ def open_camera(uri: str, rest: str) -> Source:
 
 
 def _say(uri: CameraUri, condition: Condition) -> None:
-    sys.stderr.write(f"{uri}: {condition.state}{': ' if condition.detail else ''}{condition.detail}\n")
-    sys.stderr.flush()
+    say(": ".join(filter(None, (str(uri), condition.state, condition.detail))))
 
 
 def _size_of(uri: CameraUri) -> Optional[Tuple[int, int]]:

@@ -9,9 +9,9 @@ from typing import Dict, NamedTuple, Optional
 import cv2
 import numpy as np
 
-from edgekit.runtime.draw import annotate
 from edgekit.runtime.page.feed import Feed, Shown
 from edgekit.runtime.page.overlay import draw_places
+from edgekit.runtime.scaled import annotate_scaled
 
 MOST_WIDE_PX = 960
 MOST_A_SECOND = 10
@@ -57,17 +57,10 @@ class Pictures:
             return made
 
     def _draw(self, shown: Shown) -> np.ndarray:
-        frame, detections = shown.detected.frame, shown.detected.detections
-        height, width = frame.pixels.shape[:2]
-        scale = min(1.0, MOST_WIDE_PX / width)
-        pixels = frame.pixels
-        if scale < 1:
-            size = (MOST_WIDE_PX, max(1, round(height * scale)))
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            detections = detections.with_boxes(detections.boxes_xyxy * np.float32(scale))
-        canvas = annotate(pixels, detections, self._feed.labels, shown.detected.track_ids, _TEXT_SCALE)
+        frame = shown.detected.frame
+        canvas = annotate_scaled(shown.detected, self._feed.labels, MOST_WIDE_PX, _TEXT_SCALE)
         if self._feed.places is not None:
-            draw_places(canvas, self._feed.places, frame.stream, scale)
+            draw_places(canvas, self._feed.places, frame.stream, canvas.shape[1] / frame.pixels.shape[1])
         return canvas
 
 
