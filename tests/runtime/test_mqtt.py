@@ -316,7 +316,7 @@ def test_a_broker_that_hangs_or_makes_no_sense_slows_no_frame_and_is_told(quick,
     assert time.monotonic() - began_s < 5.0
     # The machine itself may pause a thread; the broker's waits take a second each.
     assert max(writes_s) < 0.5
-    assert sorted(writes_s)[len(writes_s) // 2] < 0.005
+    assert sorted(writes_s)[len(writes_s) // 2] < 0.05
 
 
 @pytest.mark.parametrize("scheme", ["mqtt", "mqtts"])

@@ -24,13 +24,13 @@ def decoded(picture):
 def drawn(monkeypatch):
     """The frames that were drawn, by number."""
     frames = []
-    real = module.annotate
+    real = module.annotate_scaled
 
     def counted(pixels, *more):
         frames.append(pixels)
         return real(pixels, *more)
 
-    monkeypatch.setattr(module, "annotate", counted)
+    monkeypatch.setattr(module, "annotate_scaled", counted)
     return frames
 
 
