@@ -73,9 +73,24 @@ def lab() -> Place:
 
 
 @pytest.fixture(scope="session")
-def jetson(lab: Place) -> Iterator[MakeJetson]:
-    """Makes devices. Those left at the end of the session are thrown away; remove_device does it earlier."""
-    made: list[VirtualJetson] = []
+def devices_made() -> list[VirtualJetson]:
+    """Those of the test file that runs."""
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_the_next_file(devices_made: list[VirtualJetson]) -> Iterator[None]:
+    """Throw a file's devices away at its end: a lab has room for so many, and each of them takes memory."""
+    yield
+    while devices_made:
+        device = devices_made.pop()
+        if device.folder.exists():
+            fleet.remove_device(device)
+
+
+@pytest.fixture(scope="session")
+def jetson(lab: Place, devices_made: list[VirtualJetson]) -> MakeJetson:
+    """Makes devices; they are there until the test file ends, or until remove_device."""
 
     def make(
         board: str = "xavier-nx",
@@ -85,14 +100,11 @@ def jetson(lab: Place) -> Iterator[MakeJetson]:
         disk_mib: int = fleet.DISK_MIB,
     ) -> VirtualJetson:
         device = fleet.create(lab, board, name, disk_mib, image)
-        made.append(device)
+        devices_made.append(device)
         device.power_on()
         return device
 
-    yield make
-    for device in made:
-        if device.folder.exists():
-            fleet.remove_device(device)
+    return make
 
 
 @pytest.fixture(scope="session")
