@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from edgekit.core.coverage import Coverage, CoveragePictures, StratumCoverage
-from edgekit.report import numbers
 from edgekit.report.coverage_texts import coverage_text, stratum_text
+from edgekit.report.html import environment
 from edgekit.report.plots import Tick, nice_ceiling, ticks
-from edgekit.report.samples import Sample
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from edgekit.report.samples import Sample, embedded
 
 _TEMPLATE = "coverage.html.j2"
 _THUMBNAIL_PX = 240
@@ -51,7 +45,7 @@ def render_coverage(coverage: Coverage, pictures: CoveragePictures, *, created_u
     shown = [row for row in coverage.strata if row.verdict != "absent"]
     ceiling = _ceiling(shown)
     return (
-        _environment()
+        environment()
         .get_template(_TEMPLATE)
         .render(
             coverage=coverage,
@@ -66,21 +60,6 @@ def render_coverage(coverage: Coverage, pictures: CoveragePictures, *, created_u
             created_utc=created_utc,
         )
     )
-
-
-@functools.lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("edgekit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update({"moment": numbers.moment, "pct": lambda value: f"{value:.3f}%"})
-    return made
 
 
 def _ceiling(rows: Sequence[StratumCoverage]) -> float:
@@ -123,17 +102,5 @@ _USUAL = (":none", ":clear", ":few", ":usual")
 
 def thumbnail(path: str) -> Sample | None:
     """A picture as a data URI of at most 240 px; None if it cannot be read."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", (_THUMBNAIL_PX * 2, _THUMBNAIL_PX * 2))
-            small = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    encoded = io.BytesIO()
-    small.save(encoded, "JPEG", quality=_QUALITY)
-    uri = "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
     name = path.replace("\\", "/").rsplit("/", 1)[-1]
-    return Sample(name, uri, small.width, small.height)
+    return embedded(path, name, _THUMBNAIL_PX, _QUALITY)

@@ -26,7 +26,7 @@ def render_html(report: Report, *, lang: str = "en", samples: Sequence[Sample] =
     rate_ceiling = plots.rate_ceiling(results)
     names = dict(zip((result.engine.engine_id for result in results), report.names, strict=True))
     return (
-        _environment()
+        environment()
         .get_template(_TEMPLATE)
         .render(
             report=report,
@@ -56,7 +56,8 @@ def render_html(report: Report, *, lang: str = "en", samples: Sequence[Sample] =
 
 
 @functools.lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What every page is made with: text is escaped, and a name that is not there is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(

@@ -34,22 +34,24 @@ def load_samples(folder: Path) -> tuple[Sample, ...]:
     for path in paths:
         if len(samples) == MOST_SAMPLES:
             break
-        sample = _load_sample(path)
+        sample = embedded(path, path.stem, _LONGEST_SIDE_PX, _QUALITY)
         if sample is not None:
             samples.append(sample)
     return tuple(samples)
 
 
-def _load_sample(path: Path) -> Sample | None:
+def embedded(path: str | Path, name: str, longest_side_px: int, quality: int) -> Sample | None:
+    """A picture as JPEG of at most that size, under a name; None if it cannot be read."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as picture:
+            picture.draft("RGB", (longest_side_px * 2, longest_side_px * 2))  # a large JPEG is read smaller at once
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    upright.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX))
+    upright.thumbnail((longest_side_px, longest_side_px))
     encoded = io.BytesIO()
-    upright.save(encoded, "JPEG", quality=_QUALITY)
+    upright.save(encoded, "JPEG", quality=quality)
     uri = "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
-    return Sample(path.stem, uri, upright.width, upright.height)
+    return Sample(name, uri, upright.width, upright.height)

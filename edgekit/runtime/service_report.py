@@ -182,7 +182,7 @@ class ServiceReport:
 
         That all of them are away is the service's own error, and no warning.
         """
-        overload = [self._load.warning] if self._load.warning else []
+        overload = list(filter(None, [self._load.warning]))
         states = self._states().conditions.items()
         if self.progress.last_error and not any(state.is_ok for _, state in states):
             return overload
