@@ -37,9 +37,12 @@ class Told:
     def __init__(self, store, frames=1, **status):
         self.store, self.frames, self.asked = store, frames, []
         self._status = RunStatus(**{"running": True, **status})
+        self._release_of = lambda: store.current_release_id(SERVICE)
+        self._reporting = threading.RLock()
 
     def restart(self, service):
-        self.asked.append("restart")
+        with self._reporting:  # systemd has ended the old process when it answers
+            self.asked.append("restart")
 
     def reload(self, service):
         self.asked.append("reload")
@@ -50,11 +53,21 @@ class Told:
     def status(self, service):
         return self._status
 
+    def says_it_runs(self, release_of):
+        """From now on every report names this release; `release_of` is asked for it each time."""
+        with self._reporting:
+            self._release_of = release_of
+            self.report()
+
     def report(self):
         """What the service writes, ten times a second."""
+        with self._reporting:
+            self._report()
+
+    def _report(self):
         health = {
             "service": SERVICE,
-            "release": self.store.current_release_id(SERVICE),
+            "release": self._release_of(),
             "pid": 1,
             "frames": self.frames,
             "detections": 0,
@@ -152,15 +165,7 @@ def test_a_second_reconciler_leaves_the_first_alone(device):
 def test_the_old_service_that_still_runs_is_restarted(device):
     """The deployment was killed between the swap and the restart."""
     store, told = device
-    report = told.report
-
-    def stale():
-        report()
-        path = store.state_dir(SERVICE) / HEALTH_NAME
-        if not told.asked:
-            write_json(path, {**module.read_health(store.state_dir(SERVICE)).__dict__, "release": OLD_ID})
-
-    told.report = stale
+    told.says_it_runs(lambda: NEW_ID if told.asked else OLD_ID)
     assert reconcile(request(store), quiet).committed == NEW_ID
     assert told.asked == ["restart"]
 
@@ -172,15 +177,8 @@ def test_a_service_that_may_take_it_over_is_asked_first_and_restarted_if_it_does
     monkeypatch.setattr(module, "takes_over", lambda *_: True)
     monkeypatch.setattr(rules, "TAKE_OVER_WITHIN_S", 0.5)
     write_journal(store, replace(read_journal(store, SERVICE), probation=replace(RULE, deadline_s=10.0)))
-    report = told.report
-
-    def as_asked():
-        report()
-        path = store.state_dir(SERVICE) / HEALTH_NAME
-        if "restart" not in told.asked and not (takes_it and told.asked):
-            write_json(path, {**module.read_health(store.state_dir(SERVICE)).__dict__, "release": OLD_ID})
-
-    told.report = as_asked
+    enough = "reload" if takes_it else "restart"
+    told.says_it_runs(lambda: NEW_ID if enough in told.asked else OLD_ID)
     assert reconcile(request(store), quiet).committed == NEW_ID
     assert told.asked == (["reload"] if takes_it else ["reload", "restart"])
 
