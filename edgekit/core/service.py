@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from edgekit.core.events import EventSettings
+from edgekit.core.field import CollectSettings, FieldHealth
 
 SETTINGS_NAME = "settings.json"
 DETECTOR_NAME = "detector.json"
@@ -35,6 +36,7 @@ class ServiceSettings:
     loop: bool = False  # start finite sources again at their end
     events: Optional[EventSettings] = None  # None: objects are not followed
     page_port: int = PAGE_PORT  # on the loopback; 0: no page
+    collect: Optional[CollectSettings] = None  # None: no frame is kept
     schema: int = 2
 
 
@@ -86,6 +88,7 @@ class Health:
     streams: Tuple[StreamHealth, ...] = ()
     warnings: Tuple[str, ...] = ()
     loaded_from: str = ""  # what the process was started from, where it took `release` over without a restart
+    field: Optional[FieldHealth] = None  # None: no frames are collected
     schema: int = 2
 
 
