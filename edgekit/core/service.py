@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from edgekit.core.collecting import CollectSettings, FieldHealth
 from edgekit.core.events import EventSettings
-from edgekit.core.field import CollectSettings, FieldHealth
 
 SETTINGS_NAME = "settings.json"
 DETECTOR_NAME = "detector.json"
