@@ -36,6 +36,7 @@ from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import load_inventory
 from edgekit.control.project import Project, init_project
 from edgekit.control.set_writing import write_set
+from edgekit.control.truth import Truth
 from edgekit.core.requests import PredictAnswer, PredictRequest
 from edgekit.scenes import CONDITIONS
 
@@ -109,12 +110,10 @@ def compare(arguments: argparse.Namespace) -> None:
     assert truth is not None
     started_s = time.monotonic()
     base = measuring.matches(None, None)
-    conditions = np.array([truth.pictures[name].condition for name in base.names])
     rows = []
     for method, size, seed in itertools.product(METHODS, arguments.sizes, arguments.seeds):
         found = measuring.matches("int8", choose(measuring, method, size, seed))
-        paired = paired_difference(truth, base, found, resamples=arguments.resamples, seed=seed)
-        rows.append(_row(method, size, seed, base, found, conditions, paired))
+        rows.append(comparison_row(truth, method, size, seed, base, found, arguments.resamples))
         print(f"{time.monotonic() - started_s:6.0f} s  {method} {size} seed {seed}", file=sys.stderr, flush=True)
     result = {
         "device": arguments.device,
@@ -122,17 +121,20 @@ def compare(arguments: argparse.Namespace) -> None:
         "archive": {"pictures": arguments.archive, "day_share": 0.8},
         "frozen": len(truth.pictures),
         "resamples": arguments.resamples,
-        "base_map50_95": round(mean_ap(base, np.ones(len(conditions))), 6),
+        "base_map50_95": round(mean_ap(base, np.ones(len(truth.pictures))), 6),
         "rows": rows,
         "seconds": round(time.monotonic() - started_s, 1),
         **machine(),
     }
-    save_result("calibration_sets", result, _table(result), arguments)
+    save_result("calibration_sets", result, comparison_table(result), arguments)
 
 
-def _row(
-    method: str, size: int, seed: int, base: Matches, found: Matches, conditions: np.ndarray, paired: Any
+def comparison_row(
+    truth: Truth, method: str, size: int, seed: int, base: Matches, found: Matches, resamples: int
 ) -> dict[str, Any]:
+    """What one set's engine keeps of the unquantised one, by condition, and the differences with their intervals."""
+    conditions = np.array([truth.pictures[name].condition for name in base.names])
+    paired = paired_difference(truth, base, found, resamples=resamples, seed=seed)
     kept = {"all": _kept(base, found, np.ones(len(conditions)))}
     kept |= {str(name): _kept(base, found, (conditions == name).astype(float)) for name in np.unique(conditions)}
     intervals = {"all": paired.overall, **paired.per_condition}
@@ -150,7 +152,7 @@ def _kept(base: Matches, found: Matches, weights: np.ndarray) -> float:
     return round(100 * mean_ap(found, weights) / mean_ap(base, weights), 2)
 
 
-def _table(result: dict[str, Any]) -> str:
+def comparison_table(result: dict[str, Any]) -> str:
     """Percent kept by condition, the mean of the seeds; then every difference with its interval."""
     rows = result["rows"]
     names = list(rows[0]["kept_pct"])

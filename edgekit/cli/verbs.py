@@ -37,6 +37,10 @@ VERBS = {
     "gc": "Delete what no release on a device needs any more.",
     "export": "Write a detector for Triton or DeepStream, or a release as an archive.",
     "bench": "Measure frames per second, latency and accuracy on a device.",
+    "eval": "Measure the accuracy of an engine, overall and in each stratum, against another.",
+    "sensitivity": "Find the layers that cost INT8 its accuracy, and keep them out of it.",
+    "field": "Show the hard frames that a device has kept, and fetch them.",
+    "refresh": "Calibrate a device anew from what its cameras see, if that is proven better.",
     "report": "Write a report from recorded results.",
 }
 

@@ -56,6 +56,7 @@ VERBS: Dict[str, Verb] = {
     "start": Verb("core.deployment:ServiceRequest", "runtime.services:start"),
     "stop": Verb("core.deployment:ServiceRequest", "runtime.services:stop"),
     "logs": Verb("core.deployment:LogsRequest", "runtime.logs:logs"),
+    "field": Verb("core.field:FieldRequest", "runtime.field.kept:list_kept"),
     "gc": Verb("core.deployment:GcRequest", "runtime.gc:collect_garbage"),
     "supervise": Verb("core.deployment:ServiceRequest", "runtime.supervisor:supervise"),
     "serve": Verb("core.deployment:ServeRequest", "runtime.service:serve"),
