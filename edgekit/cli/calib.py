@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edgekit.cli.calib_labels import export, import_
 from edgekit.cli.calib_tables import added_rows, checked_rows, chosen_lines, coverage_lines, left_out, parted_rows
 from edgekit.cli.completion import complete_detectors
 from edgekit.cli.console import facts
@@ -31,6 +32,8 @@ Examples:
     edgekit calib select yard --from field --size 300 --as yard-300
     edgekit calib split yard --frozen 0.2
     edgekit calib check yard --pin --json
+    edgekit calib export yard --format cvat --detector roadscene --out yard-cvat
+    edgekit calib import yard annotations.zip --reviewed --dry-run
 """
 
 
@@ -306,4 +309,12 @@ def check(
     return CalibrationError.exit_code if checked.problems else 0
 
 
-COMMANDS = {"add": add, "inspect": inspect, "select": select, "split": split, "check": check}
+COMMANDS = {
+    "add": add,
+    "inspect": inspect,
+    "select": select,
+    "split": split,
+    "check": check,
+    "export": export,
+    "import": import_,
+}

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cli.console import table
 
 if TYPE_CHECKING:
+    from edgekit.control.label_export import Exported
+    from edgekit.control.label_import import Imported
     from edgekit.control.set_adding import Added
     from edgekit.control.set_checking import Checked
     from edgekit.control.set_choosing import Chosen, Parted
     from edgekit.core.coverage import Coverage, StratumCoverage
 
 _SHOWN = 8
+_FIRST = 3  # of names within a sentence
 
 
 def added_rows(added: Added) -> list[tuple[str, Any]]:
@@ -103,3 +106,63 @@ def checked_rows(checked: Checked) -> list[tuple[str, Any]]:
         ("labels", "yes" if checked.labelled else "none"),
         ("verdict", "unfit, see below" if checked.problems else "fit"),
     ]
+
+
+def exported_rows(exported: Exported) -> list[tuple[str, Any]]:
+    """What was given to a labelling tool, one fact a row."""
+    bare = exported.pictures - exported.labelled - exported.proposed
+    begin = [
+        (exported.labelled, "with their labels"),
+        (exported.proposed, f"with boxes of {exported.detector}"),
+        (bare, "without a box"),
+    ]
+    return [
+        ("set", exported.name),
+        ("pictures", exported.pictures),
+        ("begin", ", ".join(f"{count} {how}" for count, how in begin if count)),
+        ("boxes", exported.boxes),
+        ("classes", ", ".join(exported.classes)),
+        ("written" if exported.written else "would be written", exported.labels),
+    ]
+
+
+def imported_lines(imported: Imported) -> list[Any]:
+    """What came back, against what was given out."""
+    against = f"the export in {imported.compared_with}" if imported.compared_with else "the labels that the set has"
+    columns = ("class", "given", "back", "moved", "added", "removed")
+    rows = [(row.label, row.given, row.back, row.moved, row.added, row.removed) for row in imported.classes]
+    lines: list[Any] = [
+        f"{imported.path}: {imported.format}, {imported.pictures} pictures, compared with {against}",
+        *([table(columns, rows, right=columns[1:])] if rows else []),
+    ]
+    if imported.renamed:
+        lines.append("other class: " + ", ".join(f"{pair} {count}" for pair, count in imported.renamed.items()))
+    if imported.crowd_changed:
+        lines.append(f"crowd or not changed: {imported.crowd_changed}")
+    told = _picture_lines(imported)
+    return [*lines, *(["", *told] if told else []), "", _verdict(imported)]
+
+
+def _picture_lines(imported: Imported) -> list[str]:
+    kinds: list[tuple[str, tuple[str, ...]]] = [
+        ("newly labelled", imported.labelled),
+        ("labels changed", imported.changed),
+        ("stay without labels, nothing shows that they were looked at (--reviewed)", imported.unseen),
+        ("stay without labels, the tool says skipped or not submitted", imported.skipped),
+        ("had labels that the tool was not given, which these replace", imported.overruled),
+        ("not in the set", imported.unknown),
+    ]
+    return [f"{what}: {len(names)} ({_first(names)})" for what, names in kinds if names]
+
+
+def _first(names: tuple[str, ...]) -> str:
+    rest = len(names) - _FIRST
+    return ", ".join(names[:_FIRST]) + (f" and {rest} more; --json names them all" if rest > 0 else "")
+
+
+def _verdict(imported: Imported) -> str:
+    labels = f"{imported.labels_after} of {imported.set_pictures} pictures of {imported.name} have labels"
+    if not imported.labelled and not imported.changed:
+        return f"nothing changed; {labels}"
+    before = f", {imported.labels_before} before"
+    return f"{labels}{before}; {'written' if imported.written else 'would be written'}: {imported.labels}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from edgekit.control.set_document import (
     tag_patterns,
 )
 from edgekit.control.set_tags import all_tags, camera_of
-from edgekit.control.set_truth import coco_classes, renumbered, truth_on_disk
+from edgekit.control.set_truth import coco_classes, coco_truth, renumbered, truth_on_disk
 from edgekit.control.truth import Truth
 from edgekit.control.yaml_files import known_names, load_yaml
 from edgekit.core.labels import labels_from_mapping, parse_labels_txt
@@ -50,6 +50,7 @@ class CalibrationSet:
     yolo: Path | None = None  # folder of .txt files
     coco: Path | None = None
     classes: tuple[str, ...] = ()  # of the YOLO labels, by class id
+    partial: bool = False  # whether there may be pictures that the labels do not name
     pick: picked_sets.Pick | None = None
     duplicates: picture_sets.Duplicates = "keep"  # which are left out
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # pattern of names -> tags
@@ -138,23 +139,38 @@ def _materialise(
     cache = project.cache_dir / "calib_sets"
     if wanted.scenes is not None:
         rendered = scene_sets.render_set(wanted.name, wanted.scenes, cache, on_progress)
-        truth = renumbered(rendered.truth, rendered.classes, labels, wanted.name)
+        own = _own_truth(wanted, rendered.digests, labels)
+        truth = own or renumbered(rendered.truth, rendered.classes, labels, wanted.name)
         conditions = {name: picture.condition for name, picture in rendered.truth.pictures.items()}
         return _materialised(wanted, rendered.folder, rendered.digests, conditions, truth=truth)
     if wanted.pick is not None:
         parts = {name: _part(project, wanted, name, on_progress, labels, within) for name in wanted.pick.from_sets}
         picked = picked_sets.gather(wanted.name, wanted.pick, parts, cache)
+        truth_there = _own_truth(wanted, picked.digests, labels) or picked.truth
         return _materialised(
-            wanted, picked.folder, picked.digests, picked.conditions, picked.tags, picked.groups, picked.truth
+            wanted, picked.folder, picked.digests, picked.conditions, picked.tags, picked.groups, truth_there
         )
     assert wanted.pictures is not None
     view = picture_sets.view_pictures(wanted.name, wanted.pictures, cache, on_progress, duplicates=wanted.duplicates)
     truth_there = truth_on_disk(
-        wanted.name, view, coco=wanted.coco, yolo=wanted.yolo, classes=wanted.classes, labels=labels
+        wanted.name,
+        view,
+        coco=wanted.coco,
+        yolo=wanted.yolo,
+        classes=wanted.classes,
+        labels=labels,
+        partial=wanted.partial,
     )
     return _materialised(
         wanted, view.folder, view.digests, view.conditions, view.tags, view.groups, truth_there, view.skipped
     )
+
+
+def _own_truth(wanted: CalibrationSet, pictures: Iterable[str], labels: Sequence[str] | None) -> Truth | None:
+    """What labels: of a set says of pictures that come with labels of their own; None without labels:."""
+    if wanted.coco is None:
+        return None
+    return coco_truth(wanted.name, pictures, wanted.coco, labels, partial=wanted.partial)
 
 
 def _part(
@@ -192,6 +208,7 @@ def set_from_document(document: SetDocument, folder: Path, place: str) -> Calibr
         yolo=folder / labels.yolo if labels and labels.yolo else None,
         coco=folder / labels.coco if labels and labels.coco else None,
         classes=_classes(labels.classes if labels else None, folder, place),
+        partial=labels is not None and labels.partial,
         pick=picked_sets.Pick(document.pick.from_sets, folder / document.pick.list) if document.pick else None,
         duplicates=_duplicates(document),
         tags=tag_patterns(document),

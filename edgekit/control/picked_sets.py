@@ -40,7 +40,10 @@ class Made(Protocol):
 
 @dataclass(frozen=True)
 class PickedPictures:
-    """Links to the chosen pictures; the mappings are by their new names. truth is None unless every part has one."""
+    """Links to the chosen pictures; the mappings are by their new names.
+
+    truth is None unless every part has one, and names only pictures that somebody labelled.
+    """
 
     folder: Path
     digests: Mapping[str, str]
@@ -66,14 +69,18 @@ def gather(name: str, pick: Pick, parts: Mapping[str, Made], cache: Path) -> Pic
     digests = {new[entry]: sha256 for entry, sha256 in listed.items()}
     targets = {new[entry]: parts[part].folder / picture for entry, (part, picture) in places.items()}
     of = {new[entry]: (parts[part], picture) for entry, (part, picture) in places.items()}
-    truths = {key: part.truth.pictures[picture] for key, (part, picture) in of.items() if part.truth}
+    truths = {
+        key: part.truth.pictures[picture]
+        for key, (part, picture) in of.items()
+        if part.truth and picture in part.truth.pictures
+    }
     return PickedPictures(
         folder=link_folder(name, targets, digests, cache),
         digests=digests,
         conditions={key: part.conditions[picture] for key, (part, picture) in of.items()},
         tags={key: part.tags[picture] for key, (part, picture) in of.items()},
         groups={key: part.groups[picture] for key, (part, picture) in of.items()},
-        truth=make_truth(name, truths) if len(truths) == len(of) else None,
+        truth=make_truth(name, truths) if truths and all(part.truth for part, _ in of.values()) else None,
     )
 
 

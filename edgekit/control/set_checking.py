@@ -111,6 +111,9 @@ def _frozen_sets(project: Project) -> Iterator[tuple[str, str]]:
 def _notes(wanted: CalibrationSet, made: MaterialisedSet, pinned: bool) -> Iterator[str]:
     if len(made.paths) < ENOUGH_PICTURES:
         yield f"{len(made.paths)} pictures: below {ENOUGH_PICTURES} the ranges of INT8 are a guess"
+    labelled = len(made.truth.pictures) if made.truth else 0
+    if 0 < labelled < len(made.paths):
+        yield f"{labelled} of its {len(made.paths)} pictures have labels; accuracy is measured on those"
     if wanted.digest is None and not pinned and wanted.scenes is None:
         yield f"nothing pins its pictures: edgekit calib check {wanted.name} --pin"
     if wanted.scenes is None and wanted.pick is None:

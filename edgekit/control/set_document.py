@@ -56,11 +56,12 @@ class Pick(Section):
 
 
 class Labels(Section):
-    """What is in the pictures of images:."""
+    """What is in the pictures. partial: nobody has labelled those that it does not name; without, that is an error."""
 
     yolo: str | None = None
     coco: str | None = None
     classes: str | tuple[str, ...] | None = None
+    partial: bool = False
 
 
 class SetDocument(Section):
@@ -110,10 +111,8 @@ def _label_problems(document: SetDocument) -> Iterator[str]:
     labels = document.labels
     if labels is None:
         return
-    if document.scenes is not None or document.pick is not None:
-        yield "labels: scenes bring their own" if document.scenes else "labels: come with the sets it picks from"
-    if document.sources is not None:
-        yield "labels: need images: with one folder; make a set of its own and pick: from it"
+    if labels.yolo is not None and document.images is None:
+        yield "labels.yolo: belongs to images: in one folder; labels of other sets are a COCO file, labels.coco"
     if (labels.yolo is None) == (labels.coco is None):
         yield "labels: expected one of yolo: (a folder of .txt files) and coco: (a JSON file)"
     if labels.yolo is not None and labels.classes is None:

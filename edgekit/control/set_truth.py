@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.control import picture_sets
+from edgekit.control.label_names import PictureNames
 from edgekit.control.truth import PictureTruth, Truth, load_coco_truth, load_yolo_truth, make_truth
 from edgekit.core.detections import Detections
 from edgekit.errors import ConfigError, NotFoundError
@@ -23,19 +24,38 @@ def truth_on_disk(
     yolo: Path | None,
     classes: Sequence[str],
     labels: Sequence[str] | None,
+    partial: bool = False,
 ) -> Truth | None:
     """What labels: of a set.yaml says of its pictures; None without labels. classes: names of the YOLO class ids.
 
-    labels: a detector's; None: the set's own. Raises ConfigError for labels that do not fit, NotFoundError for missing.
+    labels: a detector's; None: the set's own. partial: pictures that the labels do not name are left out of the truth.
+    Raises ConfigError for labels that do not fit, NotFoundError for missing ones.
     """
     if coco is not None:
-        return _only(load_coco_truth(coco, labels or coco_classes(coco), dataset=name), view, coco)
+        return coco_truth(name, view.digests, coco, labels, partial=partial)
     if yolo is not None:
         folder = picture_sets.view_labels(view, yolo)
         paths = [view.folder / picture for picture in view.digests]
+        if partial:
+            paths = [path for path in paths if (folder / f"{path.stem}.txt").is_file()]
         truth = load_yolo_truth(folder, paths, classes, dataset=name, conditions=view.conditions)
         return renumbered(truth, classes, labels, name)
     return None
+
+
+def coco_truth(name: str, pictures: Iterable[str], coco: Path, labels: Sequence[str] | None, *, partial: bool) -> Truth:
+    """The truth of a set's pictures from a COCO file, in class ids of `labels`, a detector's, or else of the file.
+
+    The file may call a picture by the end of its name in the set, "0001.jpg" for "night__0001.jpg", if no other ends
+    like it. partial: those that it does not name are left out. Raises ConfigError for labels that do not fit.
+    """
+    truth = load_coco_truth(coco, labels or coco_classes(coco), dataset=name)
+    names = PictureNames(pictures)
+    found = {names.find(given): picture for given, picture in truth.pictures.items()}
+    known = {picture: found[picture] for picture in names.all if picture in found}
+    if len(known) < len(names.all) and not partial:
+        _refuse_unnamed([picture for picture in names.all if picture not in known], len(names.all), coco)
+    return make_truth(truth.dataset, known)
 
 
 def coco_classes(path: Path) -> tuple[str, ...]:
@@ -49,16 +69,12 @@ def coco_classes(path: Path) -> tuple[str, ...]:
         raise ConfigError(f"{path} is not a COCO file: {error}") from None
 
 
-def _only(truth: Truth, view: picture_sets.PictureView, path: Path) -> Truth:
-    """The truth of the pictures that are there. Every one of them must be in the label file."""
-    missing = sorted(set(view.digests) - set(truth.pictures))
-    if missing:
-        raise ConfigError(
-            f"{path} does not name {len(missing)} of the {len(view.digests)} pictures of the set",
-            why=f"the first: {missing[0]}; sub-folders are part of that name, written with two underscores",
-            hint="keep the pictures of a set with COCO labels in one folder, without others",
-        )
-    return make_truth(truth.dataset, {name: truth.pictures[name] for name in view.digests})
+def _refuse_unnamed(missing: Sequence[str], pictures: int, path: Path) -> None:
+    raise ConfigError(
+        f"{path} does not name {len(missing)} of the {pictures} pictures of the set",
+        why=f"the first: {missing[0]}; sub-folders are part of that name, written with two underscores",
+        hint="if nobody has labelled them yet, say so in set.yaml: labels: {coco: ..., partial: true}",
+    )
 
 
 def renumbered(truth: Truth, classes: Sequence[str], labels: Sequence[str] | None, name: str) -> Truth:
@@ -66,7 +82,8 @@ def renumbered(truth: Truth, classes: Sequence[str], labels: Sequence[str] | Non
     if labels is None or tuple(classes) == tuple(labels):
         return truth
     position = {label: index for index, label in enumerate(labels)}
-    used = sorted({int(number) for picture in truth.pictures.values() for number in picture.objects.class_ids})
+    boxes = [part for picture in truth.pictures.values() for part in (picture.objects, picture.crowd)]
+    used = sorted({int(number) for part in boxes for number in part.class_ids})
     unknown = [classes[number] for number in used if classes[number] not in position]
     if unknown:
         raise ConfigError(
@@ -80,6 +97,9 @@ def renumbered(truth: Truth, classes: Sequence[str], labels: Sequence[str] | Non
 
 
 def _with_ids(picture: PictureTruth, to_new: Mapping[int, int]) -> PictureTruth:
-    objects = picture.objects
-    ids = np.array([to_new[int(number)] for number in objects.class_ids], np.int32)
-    return replace(picture, objects=Detections(objects.boxes_xyxy, objects.scores, ids))
+    return replace(picture, objects=_renamed(picture.objects, to_new), crowd=_renamed(picture.crowd, to_new))
+
+
+def _renamed(boxes: Detections, to_new: Mapping[int, int]) -> Detections:
+    ids = np.array([to_new[int(number)] for number in boxes.class_ids], np.int32)
+    return Detections(boxes.boxes_xyxy, boxes.scores, ids)

@@ -12,7 +12,8 @@ from edgekit.control.calibration_sets import SET_FILE, set_names
 from edgekit.control.picture_lists import write_picture_list
 from edgekit.control.project import Project
 from edgekit.control.set_document import PICTURE_LIST
-from edgekit.errors import UsageError
+from edgekit.control.yaml_files import parse_yaml
+from edgekit.errors import ConfigError, UsageError
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -47,6 +48,61 @@ def _yaml(document: Mapping[str, Any], comment: str) -> str:
 
     body = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
     return "".join(f"# {line}\n" for line in comment.splitlines()) + body
+
+
+def with_labels(text: str, coco: str, place: str) -> str:
+    """The text of a set.yaml whose labels: are those of a COCO file, every other line and all comments as they were.
+
+    Raises ConfigError if the text cannot be changed without touching something else.
+    """
+    entry = {"coco": coco, "partial": True}
+    line = _flow_line("labels", entry)
+    found = _span(text, "labels")
+    if found is None:
+        made = text.rstrip("\n") + f"\n{line}\n"
+    else:
+        start, end = found
+        comments = "".join(f"{one.strip()}\n" for one in text[start:end].splitlines() if one.strip().startswith("#"))
+        made = text[:start] + comments + line + text[end:]
+    if not _reads_as(made, parse_yaml(text, place) | {"labels": entry}, place):
+        raise ConfigError(f"{place} is written in a way that cannot be changed safely", hint=f"write there: {line}")
+    return made
+
+
+def _reads_as(text: str, document: Mapping[str, Any], place: str) -> bool:
+    try:
+        return bool(parse_yaml(text, place) == document)
+    except ConfigError:
+        return False
+
+
+def _flow_line(key: str, value: Mapping[str, Any]) -> str:
+    import yaml
+
+    text = yaml.safe_dump({key: dict(value)}, default_flow_style=None, allow_unicode=True, sort_keys=False, width=4000)
+    return str(text).rstrip("\n")
+
+
+def _span(text: str, key: str) -> tuple[int, int] | None:
+    """Where a key of the outermost mapping begins and its value's last character ends; None without the key."""
+    import yaml
+
+    root = yaml.compose(text, yaml.SafeLoader)
+    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
+    for key_node, value_node in pairs:
+        if key_node.value == key:
+            return key_node.start_mark.index, _end(value_node)
+    return None
+
+
+def _end(node: Any) -> int:
+    """The end of a node's own text; that of a block ends with its last entry, not where the next key begins."""
+    import yaml
+
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
 
 
 def absolute(path: Path) -> Path:

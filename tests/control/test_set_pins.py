@@ -182,11 +182,11 @@ def test_a_list_with_a_wrong_line_is_refused(tmp_path, line):
         ("sources: [{folder: a, glob: b}]", "sources.0: expected one of folder"),
         ("sources: [{folder: a, every_s: 2}]", "sources.0.every_s"),
         ("sources: [{video: a.mp4, every_s: 0}]", "sources.0.every_s"),
-        ("sources: [{folder: a}]\nlabels: {coco: x.json}", "labels: need images"),
+        ("sources: [{folder: a}]\nlabels: {yolo: x, classes: [a]}", "labels.yolo: belongs to images:"),
         ("images: {folder: a}\ndigest: 12ab", "digest"),
         ("images: {folder: a, list: b}", "images: expected one of folder"),
         ("pick: {from: []}", "pick.from"),
-        ("pick: {from: [a]}\nlabels: {coco: x.json}", "come with the sets it picks from"),
+        ("pick: {from: [a]}\nlabels: {coco: x.json, yolo: y}", "expected one of yolo"),
         ("images: {folder: a}\nlicense: CC0", "did you mean 'licence'?"),
     ],
 )
