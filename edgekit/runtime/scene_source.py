@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from edgekit.errors import UsageError
 from edgekit.runtime.frames import Source
-from edgekit.runtime.uris import Option, parse_options
+from edgekit.runtime.uris import Names, Option, parse_options
 
 _MAX_MEMORY_MIB = 1024
 
@@ -35,13 +35,16 @@ MEMORY_OPTIONS = {
 class SceneSource(Source):
     """A street that moves. With live=1 it keeps the pace of a camera; with live=0 it is as fast as it renders."""
 
-    def __init__(self, seed: int, width: int, height: int, fps: float, frames: int, live: bool) -> None:
+    def __init__(
+        self, seed: int, width: int, height: int, fps: float, frames: int, live: bool, conditions: Sequence[str]
+    ) -> None:
+        """conditions: of light and weather, shown in turn."""
         from edgekit.scenes import SceneStream
 
         super().__init__()
         self.live, self.fps, self.size = live, fps, (width, height)
         self.frame_count = frames or None
-        self._stream = SceneStream(seed, width, height, fps)
+        self._stream = SceneStream(seed, width, height, fps, conditions)
         self._name = f"scene-{seed}"
 
     def _read(self) -> Optional[Tuple[np.ndarray, str, Optional[str]]]:
@@ -73,11 +76,13 @@ class MemorySource(Source):
 
 
 def open_scenes(uri: str, rest: str) -> Source:
-    """The source of `scenes://?seed=1&width=1280&height=720&fps=15&frames=0&live=1`."""
-    options = parse_options(uri, rest, SCENE_OPTIONS)
+    """The source of `scenes://?seed=1&width=1280&height=720&fps=15&frames=0&live=1&conditions=night,fog`."""
+    from edgekit.scenes import CONDITIONS
+
+    options = parse_options(uri, rest, {**SCENE_OPTIONS, "conditions": Names(tuple(CONDITIONS))})
     return SceneSource(
         int(options["seed"]), int(options["width"]), int(options["height"]), float(options["fps"]),
-        int(options["frames"]), bool(options["live"]),
+        int(options["frames"]), bool(options["live"]), options["conditions"],
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import parse_qsl, unquote
 
 from edgekit.core.broker_uri import BROKER_PORTS, hide_password
@@ -40,6 +40,33 @@ class Option:
         kind = "a whole number" if isinstance(self.default, int) else "a number"
         return f"{kind} from {self.low} to {self.high}"
 
+    @property
+    def example(self) -> str:
+        """What stands in an address."""
+        return str(self.default)
+
+
+class Names:
+    """An option that is a list of names, "night,fog"; all of them by default."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.default: Tuple[str, ...] = tuple(known)
+
+    def parse(self, text: str) -> Optional[Tuple[str, ...]]:
+        """The names, each once, or None if one is not known."""
+        names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+        return names if set(names) <= set(self.default) else None
+
+    @property
+    def expected(self) -> str:
+        """What a message asks for."""
+        return f"names, with commas between them, of {', '.join(self.default)}"
+
+    @property
+    def example(self) -> str:
+        """What stands in an address."""
+        return ",".join(self.default[:2])
+
 
 def split_source(uri: str) -> Tuple[str, str]:
     """(scheme in lower case, what follows `://`). A plain path and a `file://` address give ("file", path)."""
@@ -50,24 +77,26 @@ def split_source(uri: str) -> Tuple[str, str]:
     return scheme, unquote(rest) if scheme == "file" else rest
 
 
-def parse_options(uri: str, rest: str, known: Mapping[str, Option], what: str = "source") -> Dict[str, Number]:
+def parse_options(
+    uri: str, rest: str, known: Mapping[str, Union[Option, Names]], what: str = "source"
+) -> Dict[str, Any]:
     """The options of `?a=1&b=2`, defaults filled in. Raises UsageError naming every wrong or unknown one.
 
     what: the address is of, for messages.
     """
     place, _, query = rest.partition("?")
     problems = [f"unexpected {place!r} before the options"] if place.strip("/") else []
-    values: Dict[str, Number] = {name: option.default for name, option in known.items()}
+    values: Dict[str, Any] = {name: option.default for name, option in known.items()}
     for name, text in parse_qsl(query, keep_blank_values=True):
         _take_option(name, text, known, values, problems)
     if problems:
-        example = uri.partition("?")[0] + "?" + "&".join(f"{name}={option.default}" for name, option in known.items())
+        example = uri.partition("?")[0] + "?" + "&".join(f"{name}={option.example}" for name, option in known.items())
         raise UsageError(f"{uri} is not a valid {what}", why="\n".join(problems), hint=f"example: {example}")
     return values
 
 
 def _take_option(
-    name: str, text: str, known: Mapping[str, Option], values: Dict[str, Number], problems: List[str]
+    name: str, text: str, known: Mapping[str, Union[Option, Names]], values: Dict[str, Any], problems: List[str]
 ) -> None:
     if name not in known:
         problems.append(f"{name}: unknown option; known are {', '.join(known)}")

@@ -212,3 +212,10 @@ def test_pictures_that_would_fill_the_memory_are_refused():
     with pytest.raises(UsageError, match="MiB of memory") as caught:
         open_source("memory://?width=3840&height=2160&frames=500")
     assert "frames=" in caught.value.hint
+
+
+def test_drawn_scenes_show_the_conditions_that_are_asked_for():
+    """A service that is to be tried at night would be shown the day."""
+    with open_source("scenes://?width=160&height=96&frames=9&fps=1&live=0&conditions=night,fog") as source:
+        names = [frame.name for frame in source]
+    assert {name.split("-")[2] for name in names} == {"night", "fog"}

@@ -6,7 +6,7 @@ import pytest
 
 from edgekit.core.broker_uri import parse_broker_uri
 from edgekit.errors import UsageError
-from edgekit.runtime.uris import Option, SinkAddress, parse_options, split_sink, split_source
+from edgekit.runtime.uris import Names, Option, SinkAddress, parse_options, split_sink, split_source
 
 KNOWN = {"seed": Option(1, 0, 9), "fps": Option(15.0, 1.0, 240.0)}
 SINKS = {"jsonl": "jsonl:PATH.jsonl", "clips": "clips:FOLDER", "mqtts": "mqtts://host/topic"}
@@ -49,6 +49,17 @@ def test_an_option_is_a_finite_number_within_its_range(value):
     """fps=nan would reach the pacing of a camera."""
     with pytest.raises(UsageError, match="not a valid source"):
         parse_options("scenes://", f"?fps={value}", KNOWN)
+
+
+def test_names_are_those_that_there_are():
+    """A misspelt condition would show all of them."""
+    known = {"conditions": Names(("day", "night", "fog"))}
+    assert parse_options("scenes://", "?conditions=night, fog", known) == {"conditions": ("night", "fog")}
+    assert parse_options("scenes://", "", known) == {"conditions": ("day", "night", "fog")}
+    with pytest.raises(UsageError) as caught:
+        parse_options("scenes://?conditions=nihgt", "?conditions=nihgt", known)
+    assert "names, with commas between them, of day, night, fog, got 'nihgt'" in caught.value.why
+    assert "scenes://?conditions=day,night" in caught.value.hint
 
 
 def test_a_sink_splits_into_kind_and_path():

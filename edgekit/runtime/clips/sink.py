@@ -90,7 +90,7 @@ class ClipFolder:
         """The sink at `clips:FOLDER?option=value`. Raises UsageError for a wrong option, and as the constructor."""
         values = parse_options(f"clips:{address.place}", address.options, _OPTIONS, "sink")
         values["width_px"] = values.pop("width")
-        return cls(Path(address.place), ClipSettings(**values), labels, source)  # type: ignore[arg-type]
+        return cls(Path(address.place), ClipSettings(**values), labels, source)
 
     @property
     def dropped(self) -> int:
