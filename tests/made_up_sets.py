@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.control.project import Project
 from edgekit.scenes import render_scene, split_seed
-from tests.onnx_models import save_yolov8
+from tests.onnx_models import add_outlier, save_yolov8
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -24,6 +24,24 @@ def make_project(root: Path, *, detector: bool = True) -> Project:
         folder.mkdir(parents=True)
         save_yolov8(folder / "model.onnx")
         (folder / "detector.yaml").write_text("labels: [car, person]\n")
+    return Project(root)
+
+
+def make_outlier_project(root: Path) -> Project:
+    """A project whose detector INT8 destroys between two layers known by name, see `add_outlier`; it is calibrated and
+    judged with six pictures without labels."""
+    folder, images = root / "detectors" / "tiny", root / "calib_sets" / "few" / "images"
+    folder.mkdir(parents=True)
+    images.mkdir(parents=True)
+    add_outlier(save_yolov8(folder / "model.onnx"))
+    (folder / "detector.yaml").write_text(
+        "# ours\nlabels: [car, person]\nthresholds: {confidence: 0.5}   # few\ncalibration: few\nfrozen: few\n"
+    )
+    rng = np.random.default_rng(5)
+    for index in range(6):
+        cv2.imwrite(str(images / f"p{index}.png"), cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (96, 72)))
+    (images.parent / "set.yaml").write_text("images: {folder: images}\n")
+    (root / "devices.yaml").write_text("devices:\n  local: {kind: local, detector: tiny}\n")
     return Project(root)
 
 

@@ -100,6 +100,22 @@ def _dfl(net: _Net, distances: str, grid: str, batch: int) -> str:
     return net.add("Concat", [middle, net.add("Sub", [high, low])], axis=1)
 
 
+def add_outlier(path: Path) -> Path:
+    """Give `save_yolov8` a channel between its first two convolutions, conv0 and conv3, that is far larger than the
+    others and means nothing: the model answers nearly as before, and 8 bits between the two lose all the rest."""
+
+    def change(model: onnx.ModelProto) -> None:
+        stored = {tensor.name: tensor for tensor in model.graph.initializer}
+        nodes = {node.name: node for node in model.graph.node}
+        bias, weights = stored[nodes["conv0"].input[2]], stored[nodes["conv3"].input[1]]
+        raised, blind = numpy_helper.to_array(bias).copy(), numpy_helper.to_array(weights).copy()
+        raised[0], blind[:, 0] = 500.0, 0.0
+        bias.CopyFrom(numpy_helper.from_array(raised, bias.name))
+        weights.CopyFrom(numpy_helper.from_array(blind, weights.name))
+
+    return edit(path, change)
+
+
 def save_head_only(path: Path) -> Path:
     """YOLOv8's output at 64 x 64, two classes, from three convolutions: all are the head's last, none to quantise."""
     net = _Net(seed=1)

@@ -79,6 +79,7 @@ def _facts(detector: Detector) -> list[tuple[str, Any]]:
         ("confidence, IoU", f"{spec.confidence:g}, {spec.iou:g}; at most {spec.max_detections} detections"),
         ("calibration set", detector.calibration),
         ("frozen set", detector.frozen),
+        *([("kept in float", ", ".join(detector.keep_float))] if detector.keep_float else []),
         *(("warning", text) for text in detector.warnings),
     ]
 
@@ -108,6 +109,7 @@ def detector_to_json(detector: Detector) -> dict[str, Any]:
         "model": to_wire(detector.facts),
         "calibration": detector.calibration,
         "frozen": detector.frozen,
+        "keep_float": detector.keep_float,
         "warnings": list(detector.warnings),
     }
 

@@ -79,10 +79,16 @@ def order_engine(
         model_path="",
         engines_dir=engines_dir(link),
         calibration_sha256=pictures.sha256 if pictures else None,
+        keep_float=_kept_float(detector, precision),
         tensorrt=_effective(options, route),
         route=route.name if route else "plain",
     )
     return Order(ground, link, detector, profile, request, route, pictures)
+
+
+def _kept_float(detector: Detector, precision: str) -> tuple[str, ...]:
+    """Sorted, because their order changes no engine and must change no id; none where nothing is quantised here."""
+    return tuple(sorted(set(detector.keep_float))) if needs_calibration(detector, precision) else ()
 
 
 def _effective(options: TensorRTOptions, route: Route | None) -> TensorRTOptions:

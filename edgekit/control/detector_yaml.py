@@ -71,4 +71,5 @@ class DetectorDocument(Section):
     profile: ProfileSection | None = None
     calibration: str | None = None
     frozen: str | None = None
+    keep_float: tuple[str, ...] = ()  # nodes of the model that INT8 engines compute in float
     allow_domains: tuple[str, ...] = ()

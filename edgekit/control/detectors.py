@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.control.detector_yaml import BatchRange, DetectorDocument, InputSection, ProfileSection, Size
+from edgekit.control.keep_float import keep_float_problems
 from edgekit.control.onnx_model import ModelFacts, inspect_onnx
 from edgekit.control.project import Project
 from edgekit.control.yaml_files import known_names, load_yaml
@@ -22,7 +23,10 @@ _PICTURE_DTYPES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector ready for use. calibration and frozen are names of sets in calib_sets/."""
+    """A detector ready for use. calibration and frozen are names of sets in calib_sets/.
+
+    keep_float: nodes of the model that INT8 engines compute in float, beside those that always stay so; sorted.
+    """
 
     spec: DetectorSpec
     folder: Path
@@ -31,6 +35,7 @@ class Detector:
     calibration: str | None
     frozen: str | None
     warnings: tuple[str, ...]
+    keep_float: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,6 +124,7 @@ def _resolve(document: DetectorDocument, folder: Path, project: Project) -> Dete
     layout = _layout(document, facts, labels, place)
     labels = labels or _missing_labels(facts, layout, problems)
     profile = _shape_profile(document, picture, problems)
+    problems += keep_float_problems(document.keep_float, model_path, trained=facts.trained_quantised)
     if problems or profile is None:
         raise ConfigError(f"{place} does not fit its model", problems=[f"{place}: {problem}" for problem in problems])
     spec = DetectorSpec(
@@ -131,7 +137,16 @@ def _resolve(document: DetectorDocument, folder: Path, project: Project) -> Dete
         class_agnostic_nms=document.class_agnostic_nms,
         **document.thresholds.model_dump(),
     )
-    return Detector(spec, folder, model_path, facts, document.calibration, document.frozen, facts.warnings)
+    return Detector(
+        spec,
+        folder,
+        model_path,
+        facts,
+        document.calibration,
+        document.frozen,
+        facts.warnings,
+        keep_float=tuple(sorted(document.keep_float)),
+    )
 
 
 def picture_input(facts: ModelFacts) -> TensorSpec:

@@ -24,14 +24,31 @@ _SHARED = Once()
 
 def reference_outputs(model_path: Path, spec: DetectorSpec, pictures: Sequence[Path]) -> list[dict[str, np.ndarray]]:
     """Raw outputs of the untouched ONNX model, FP32 on this machine's CPU, one mapping for each picture."""
-    import onnxruntime
+    model = ReferenceModel(model_path, spec)
+    return [model.answer(model.feeds(path)) for path in pictures]
 
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return [dict(zip(names, session.run(None, _feeds(spec, session, path)), strict=True)) for path in pictures]
+
+class ReferenceModel:
+    """An ONNX model on this machine's CPU, as it is written; a path, or the model's bytes."""
+
+    def __init__(self, model: Path | bytes, spec: DetectorSpec) -> None:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        source = model if isinstance(model, bytes) else str(model)
+        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self._names = [output.name for output in self._session.get_outputs()]
+        self._spec = spec
+
+    def feeds(self, picture: Path) -> dict[str, np.ndarray]:
+        """All inputs for one picture, by name. Raises VerifyError if it cannot be read."""
+        return _feeds(self._spec, self._session, picture)
+
+    def answer(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Raw outputs by name, (1, ...) each."""
+        return dict(zip(self._names, self._session.run(None, dict(feeds)), strict=True))
 
 
 def shared_reference_outputs(

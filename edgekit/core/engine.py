@@ -77,9 +77,7 @@ class BuildRequest:
     tensorrt: TensorRTOptions = TensorRTOptions()
     route: str = "plain"  # a Route's name, see core.precision
     prepared: Optional[PreparedModel] = None  # model_path is this instead of the detector's own file
-    head_layers: Tuple[
-        str, ...
-    ] = ()  # nodes from the head's last convolutions on, which the calibrator route keeps out of INT8
+    head_layers: Tuple[str, ...] = ()  # what the calibrator route keeps out of INT8, see PrepareAnswer
     golden: Optional[GoldenSet] = None
     cache_dir: str = ""  # timing, calibration and compute caches; beside engines_dir by default
     memory_mib: Optional[int] = None  # most the building process may take; what is free but a reserve where None

@@ -44,7 +44,9 @@ class PrepareRequest:
 @dataclass(frozen=True)
 class PrepareAnswer:
     prepared: Optional[PreparedModel]
-    head_layers: Tuple[str, ...]  # names of the nodes from the head's last convolutions to the outputs
+    # Nodes from the head's last convolutions to the outputs; on the calibrator route also what keep_float names, with
+    # its activations.
+    head_layers: Tuple[str, ...]
 
 
 @dataclass(frozen=True)

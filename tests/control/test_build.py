@@ -98,6 +98,27 @@ def test_what_the_host_adds_does_not_change_the_id(project, detector, pictures):
     assert added.engine_id == request.engine_id
 
 
+def test_layers_kept_in_float_change_the_id_of_int8_alone(project, detector, pictures):
+    """A mended engine is another one; FP16 ones, and those of detectors without such layers, stay what they are."""
+    kept = dataclasses.replace(detector, keep_float=("conv0", "conv3"))
+    assert order(project, kept, XAVIER, "int8", pictures).request.keep_float == ("conv0", "conv3")
+    assert engine_id(project, kept, XAVIER, "int8", pictures) != engine_id(project, detector, XAVIER, "int8", pictures)
+    assert engine_id(project, kept, XAVIER, "fp16", pictures) == engine_id(project, detector, XAVIER, "fp16", pictures)
+    assert not order(project, detector, XAVIER, "int8", pictures).request.keep_float
+
+
+@pytest.mark.parametrize("route", ["explicit", "calibrator"])
+def test_layers_kept_in_float_reach_the_device(project, detector, pictures, route):
+    """The explicit route leaves their pairs out on this machine; the calibrator is told, of activations too."""
+    kept = dataclasses.replace(detector, keep_float=("conv3",))
+    request = orders.complete(order(project, kept, XAVIER, "int8", pictures, route=route), silent)
+    if route == "calibrator":
+        assert request.keep_float == ("conv3",) and {"conv3", "sigmoid4", "mul5"} <= set(request.head_layers)
+    else:
+        plain = orders.complete(order(project, detector, XAVIER, "int8", pictures, route=route), silent)
+        assert request.prepared.layers_quantised == plain.prepared.layers_quantised - 1
+
+
 def test_options_without_effect_on_an_engine_do_not_change_its_id(project, detector, pictures):
     """Else a new calibrator in devices.yaml would rebuild every FP16 engine of the fleet."""
     fp16 = engine_id(project, detector, XAVIER, "fp16", pictures)

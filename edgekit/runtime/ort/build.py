@@ -20,7 +20,7 @@ from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
 from edgekit.core.precision import check_precision
 from edgekit.core.progress import OnProgress
-from edgekit.errors import BuildError, ModelError
+from edgekit.errors import ModelError
 from edgekit.runtime.building import base_manifest, build_or_find, read_requested_model
 from edgekit.runtime.engine_folders import check_disk, disk_errors, disk_full, part_folder, publish
 from edgekit.runtime.ort import quantise as ort_quantise
@@ -34,6 +34,7 @@ from edgekit.runtime.ort.graph import (
     read_model,
     unshare_biases,
 )
+from edgekit.runtime.ort.kept import check_kept, kept_nodes
 from edgekit.runtime.sanity import prove
 
 FILE_NAME = "model.onnx"
@@ -104,12 +105,7 @@ def _at_precision(
 def _quantised(
     model: onnx.ModelProto, request: BuildRequest, profile: DeviceProfile, part: Path, on_progress: OnProgress
 ) -> Tuple[onnx.ModelProto, _Calibration]:
-    missing = sorted(set(request.keep_float) - {node.name for node in model.graph.node})
-    if missing:
-        raise BuildError(
-            f"keep_float names nodes that the model does not have: {', '.join(missing)}",
-            hint="take the names from the ONNX file",
-        )
+    check_kept(model, request.keep_float)
     with tempfile.TemporaryDirectory(dir=part) as work:
         prepared_path = Path(work) / "prepared.onnx"
         inputs = fold(model, prepared_path, _OPSET_FOR_CHANNEL_SCALES)
@@ -118,9 +114,10 @@ def _quantised(
         )
         prepared = onnx.load(str(prepared_path))
     unshare_biases(prepared)
+    kept = kept_nodes(model.graph, prepared.graph, request.keep_float)
     on_progress("quantising", 0, 1)
     quantised = ort_quantise.quantise(
-        prepared, ranges, request.keep_float, reduce_range=_saturates(profile.module, profile.cpu_features)
+        prepared, ranges, kept, reduce_range=_saturates(profile.module, profile.cpu_features)
     )
     method = ort_quantise.CALIBRATION_METHOD.name.lower()
     return quantised, _Calibration(request.calibration_sha256, ranges.pictures, method, ranges.warnings)

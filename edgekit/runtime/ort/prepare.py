@@ -35,6 +35,7 @@ from edgekit.runtime.ort.graph import (
     read_model,
 )
 from edgekit.runtime.ort.half import HALF_OPSET, box_arithmetic, overflowing, to_half
+from edgekit.runtime.ort.kept import check_kept, kept_nodes, with_activations
 from edgekit.runtime.ort.pairs import PLACEMENTS, find_sites, insert_pairs
 from edgekit.runtime.ort.proof import batch_of, check_prepared, plain_session, sample_inputs
 from edgekit.runtime.ort.quantise import calibrate
@@ -82,7 +83,7 @@ def run_prepare(request: PrepareRequest, on_progress: OnProgress) -> PrepareAnsw
     half = request.typed and request.precision != "fp32"
     unnamed = request.route == "calibrator" and not _well_named(model)
     if not (pairs or half or unnamed):
-        return PrepareAnswer(None, _head_layers(model))
+        return PrepareAnswer(None, _head_layers(model, request))
     name_nodes(model)
     out_path = Path(request.out_path)
     out_path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,27 +128,29 @@ def _well_named(model: onnx.ModelProto) -> bool:
     return all(names) and len(set(names)) == len(names)
 
 
-def _head_layers(model: onnx.ModelProto) -> Tuple[str, ...]:
-    """Nodes of the head in file order; constants are no layers. A node without a name cannot be told of."""
+def _head_layers(model: onnx.ModelProto, request: PrepareRequest) -> Tuple[str, ...]:
+    """Nodes of the head in file order; constants are no layers. A node without a name cannot be told of.
+
+    For the calibrator also what is kept in float besides, with its activations: TensorRT is told of each by name.
+    """
     if not _well_named(model):
         return ()
     head = head_nodes(model.graph)
+    if request.route == "calibrator":
+        check_kept(model, request.keep_float)
+        head |= with_activations(model.graph, set(request.keep_float))
     return tuple(node.name for node in model.graph.node if node.name in head and node.op_type != "Constant")
 
 
 def _with_pairs(
     model: onnx.ModelProto, request: PrepareRequest, quantiser: _Quantiser, work: Path, on_progress: OnProgress
 ) -> _Made:
-    missing = sorted(set(request.keep_float) - {node.name for node in model.graph.node})
-    if missing:
-        raise BuildError(
-            f"keep_float names nodes that the model does not have: {', '.join(missing)}",
-            hint="take the names from the ONNX file",
-        )
+    check_kept(model, request.keep_float)
     on_progress("folding constants", 0, 1)
     path = work / "folded.onnx"
     inputs = fold(model, path, HALF_OPSET if request.typed else _OPSET_FOR_CHANNEL_SCALES)
-    kept = head_nodes(onnx.load(str(path)).graph) | set(request.keep_float)
+    folded = onnx.load(str(path)).graph
+    kept = head_nodes(folded) | kept_nodes(model.graph, folded, request.keep_float)
     if quantiser.tool == "modelopt":
         made = _by_modelopt(path, inputs, kept, request, quantiser, on_progress)
     else:
@@ -239,4 +242,4 @@ def _published(made: _Made, request: PrepareRequest, work: Path, on_progress: On
         sha256_file(request.out_path), made.pictures, made.quantiser, total, quantised, tuple(warnings)
     )
     on_progress("checking the prepared model", 1, 1)
-    return PrepareAnswer(prepared, _head_layers(made.model))
+    return PrepareAnswer(prepared, _head_layers(made.model, request))

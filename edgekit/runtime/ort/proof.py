@@ -36,7 +36,7 @@ def check_prepared(path: Path, request: PrepareRequest) -> Tuple[str, ...]:
         raise BuildError(
             f"the model prepared for {request.precision} answers with NaN, infinity or one number only",
             why="its scales or types cannot hold what the model computes",
-            hint="name the layers that need it in keep_float, or build with --precision fp32",
+            hint="name the layers that need it in keep_float of detector.yaml, or build with --precision fp32",
         )
     limit = golden_limit(request.precision, finished=False)
     if distance <= limit or not find_layout(request.detector.layout).needs_nms:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ContextManager, Dict, Iterable, Optional, Sequence, Set, Tuple
+from typing import Any, Collection, ContextManager, Dict, Iterable, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
@@ -23,6 +23,7 @@ from edgekit.runtime.calibration_pictures import CalibrationPictures
 from edgekit.runtime.ort.engine import open_session
 from edgekit.runtime.ort.graph import QUANTISED_OPS, WEIGHTED_OPS, head_nodes
 from edgekit.runtime.ort.histograms import Histogram
+from edgekit.runtime.ort.kept import read_floats
 from edgekit.runtime.preprocess import network_inputs
 
 CALIBRATION_METHOD = CalibrationMethod.MinMax
@@ -148,12 +149,13 @@ def _values(model: onnx.ModelProto) -> Dict[str, onnx.ValueInfoProto]:
 
 
 def quantise(
-    model: onnx.ModelProto, ranges: Ranges, keep_float: Sequence[str], *, reduce_range: bool
+    model: onnx.ModelProto, ranges: Ranges, keep_float: Collection[str], *, reduce_range: bool
 ) -> onnx.ModelProto:
     """The model with Q/DQ pairs: 8-bit activations, 8-bit weights with a scale for each output channel.
 
-    The head's last layers and the nodes named in keep_float stay in float. reduce_range gives weights 7 bits, for CPUs
-    whose 8-bit multiply-add saturates. The model is changed. Raises BuildError if ONNX Runtime cannot quantise it.
+    The head's last layers and the nodes named in keep_float stay in float; the latter also read floats. reduce_range
+    gives weights 7 bits, for CPUs whose 8-bit multiply-add saturates. The model is changed. Raises BuildError if ONNX
+    Runtime cannot quantise it.
     """
     kept: Set[str] = head_nodes(model.graph) | set(keep_float)
     chosen = [node.name for node in model.graph.node if node.op_type in QUANTISED_OPS and node.name not in kept]
@@ -174,6 +176,7 @@ def quantise(
             hint="build with --precision fp32, or name the node in keep_float",
         ) from error
     quantised: onnx.ModelProto = quantiser.model.model
+    read_floats(quantised, set(keep_float))
     return quantised
 
 

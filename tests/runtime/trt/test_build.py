@@ -195,6 +195,22 @@ def test_the_calibrator_route_streams_every_picture_and_keeps_the_head_out(insta
     assert Buffer.alive == 0
 
 
+def test_the_calibrator_route_keeps_the_named_layers_out_and_measures_no_range_again(install, tmp_path) -> None:
+    """A search for sensitive layers builds several engines; their ranges are the same."""
+    script = install("8.5.2", Script())
+    model = save_yolov8(tmp_path / "model.onnx")
+    common = {"route": "calibrator", "calibration_dir": pictures(tmp_path / "set"), "calibration_sha256": "c" * 64}
+    plain = request_for(model, tmp_path, "int8", head_layers=("conv11",), **common)
+    build(plain)
+    assert "conv3" not in script.kept_float
+    manifest = build(dataclasses.replace(plain, keep_float=("conv3",)))
+    assert "conv3" in script.kept_float
+    assert manifest.engine_id != plain.engine_id
+    assert script.calibration_batches == 5
+    with pytest.raises(BuildError, match="no-such-node"):
+        build(dataclasses.replace(plain, keep_float=("no-such-node",)))
+
+
 def test_ranges_are_kept_for_the_next_build_and_not_for_other_data(install, tmp_path) -> None:
     """Calibration takes minutes on a board; ranges of another set would be wrong without a word."""
     script = install("8.5.2", Script())
