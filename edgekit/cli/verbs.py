@@ -23,7 +23,7 @@ VERBS = {
     "doctor": "Check this machine and its devices, and say how to mend what is wrong.",
     "provision": "Prepare a device: user, folders, Python packages, units.",
     "cameras": "Show the cameras of a device, and a test frame of each.",
-    "calib": "Make, inspect, choose and check sets of pictures for INT8.",
+    "calib": "Make, inspect, choose, check and label sets of pictures for INT8.",
     "build": "Build an engine for a detector on a device.",
     "inspect": "Show what an engine is, whether it is whole, and whether it fits a device.",
     "detect": "Run a detector over pictures, a video or a camera.",

@@ -8,9 +8,11 @@ from edgekit.control.golden import Golden, prepare_golden
 from edgekit.control.once import Once
 from edgekit.control.prepare import Preparation, prepare_model
 from edgekit.control.project import Project
+from edgekit.control.scenes_summary import scenes_seen
 from edgekit.control.verify import Yardstick, prepare_yardstick
 from edgekit.core.precision import Route
 from edgekit.core.progress import OnProgress
+from edgekit.core.scenes_seen import ScenesSeen
 from edgekit.errors import CalibrationError
 
 
@@ -46,6 +48,15 @@ class Groundwork:
     def golden(self, detector: Detector, on_progress: OnProgress) -> Golden:
         """The golden set that a build ends with."""
         return self._once.get(("golden", detector.name), lambda: prepare_golden(self.project, detector, on_progress))
+
+    def scenes(self, detector: Detector, override: str | None, on_progress: OnProgress) -> ScenesSeen | None:
+        """What the set that INT8 is calibrated with shows; None if the detector names none."""
+        if not (override or detector.calibration):
+            return None
+        made = self.calibration(detector, override, on_progress)
+        return self._once.get(
+            ("scenes", detector.name, made.name), lambda: scenes_seen(self.project, detector, made, on_progress)
+        )
 
     def prepared(
         self,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
@@ -14,6 +14,7 @@ from edgekit.control.project import Project
 from edgekit.control.yaml_files import Section, check, did_you_mean, known_names, read_yaml, refuse
 from edgekit.core.broker_uri import parse_broker_uri
 from edgekit.core.camera_uri import CAMERA_SCHEMES, parse_camera_uri
+from edgekit.core.collecting import CollectSettings
 from edgekit.core.engine import TensorRTOptions
 from edgekit.core.events import EventSettings
 from edgekit.core.probation import Probation
@@ -21,6 +22,8 @@ from edgekit.core.service import PAGE_PORT, StreamSettings
 from edgekit.core.stream_names import MOST_STREAMS, STREAM_NAME, STREAM_NAME_RULE, stream_names
 from edgekit.core.wire import from_wire
 from edgekit.errors import ConfigError, NotFoundError, UsageError
+
+T = TypeVar("T")
 
 LOCAL_SOURCE = "scenes://?width=1280&height=720&fps=15&live=1"
 DEFAULT_DETECTOR = "roadscene"
@@ -65,6 +68,7 @@ class Device:
     tensorrt: TensorRTOptions = field(default_factory=TensorRTOptions)  # ONNX Runtime ignores it
     backend: str = "auto"  # "onnxruntime": run engines on the processor even of a Jetson, which else needs TensorRT
     events: EventSettings | None = None  # zones and lines; None: objects are not followed
+    collect: CollectSettings | None = None  # hard frames to keep; None: none is
     page_port: int = PAGE_PORT  # of the service's page, on the device's loopback; 0: none
     probation: Probation = field(default_factory=Probation)  # without the targets, see probation_rule
     python: str | None = None  # interpreter for device code of this machine, where it is not the one edgekit runs in
@@ -192,6 +196,7 @@ class _Entry(Section):
     source: _Text | None = None
     cameras: Annotated[dict[str, _Text], BeforeValidator(lambda cameras: _named(cameras))] = Field(default_factory=dict)
     events: Annotated[EventSettings | None, PlainValidator(lambda data: _event_settings(data))] = None
+    collect: Annotated[CollectSettings | None, PlainValidator(lambda data: _collect_settings(data))] = None
     page_port: int = Field(default=PAGE_PORT, ge=0, le=65535)
     sinks: tuple[_Text, ...] = ()
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
@@ -214,18 +219,22 @@ class _Document(Section):
 
 def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> _Entry:
     sections = {name: {**defaults.get(name, {}), **raw.get(name, {})} for name in _SECTIONS}
+    shared, own = defaults.get("collect"), raw.get("collect")
+    if shared is not None and own is not None:  # null switches off what the defaults switch on
+        sections["collect"] = {**shared, **own}
     entry, problems = check(_Entry, {**defaults, **raw, **sections}, "")
     assert entry is not None, problems
     return entry
 
 
 def _device(name: str, entry: _Entry) -> Device:
-    plain = entry.model_dump(exclude={*_SECTIONS, "service", "source", "cameras", "events"})
+    plain = entry.model_dump(exclude={*_SECTIONS, "service", "source", "cameras", "events", "collect"})
     return Device(
         name=name,
         service=entry.service or entry.detector,
         streams=_streams(entry),
         events=entry.events,
+        collect=entry.collect,
         targets=Targets(**entry.targets.model_dump()),
         tensorrt=TensorRTOptions(**entry.tensorrt.model_dump()),
         probation=Probation(**entry.probation.model_dump()),
@@ -249,10 +258,16 @@ def _named(cameras: Any) -> Any:
 
 
 def _event_settings(data: Any) -> EventSettings | None:
-    if data is None:
-        return None
+    return None if data is None else _settings(EventSettings, data, "events")
+
+
+def _collect_settings(data: Any) -> CollectSettings | None:
+    return None if data is None else _settings(CollectSettings, data, "collect")
+
+
+def _settings(kind: type[T], data: Any, name: str) -> T:
     try:
-        return from_wire(EventSettings, data, "events")
+        return from_wire(kind, data, name)
     except ConfigError as error:
         raise ValueError("; ".join(error.problems)) from None
 

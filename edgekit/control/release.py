@@ -9,10 +9,12 @@ from pathlib import Path
 
 from edgekit.control.device_code import this_code
 from edgekit.control.selftest import SelfTest
+from edgekit.core.collecting import SCENES_NAME
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import MANIFEST_NAME, EngineManifest
 from edgekit.core.release import SERVICE_ONLY, ReleaseFile, ReleaseManifest, device_class
+from edgekit.core.scenes_seen import ScenesSeen
 from edgekit.core.selftest import SELFTEST_FOLDER
 from edgekit.core.service import DETECTOR_NAME, SETTINGS_NAME, ServiceSettings
 from edgekit.core.wire import to_wire
@@ -36,16 +38,20 @@ def make_release(
     engine: EngineManifest,
     counter: int,
     selftest: SelfTest | None = None,
+    scenes: ScenesSeen | None = None,
 ) -> Release:
     """Everything a service runs from. The engine and its attachments are on the device already and do not travel.
 
-    selftest: without one the service starts untested, and says so in its log.
+    selftest: without one the service starts untested, and says so in its log. scenes: the set that the engine was
+    calibrated with, for a service that collects frames; without it the release is named as if there were no such thing.
     """
     content = {
         SETTINGS_NAME: _json(to_wire(settings)),
         DETECTOR_NAME: _json(to_wire(detector)),
         f"engine/{MANIFEST_NAME}": _json(to_wire(engine)),
     }
+    if scenes is not None:
+        content[SCENES_NAME] = _json(to_wire(scenes))
     code = {f"code/edgekit/{file.name}": file for file in this_code().files}
     tested = selftest.paths if selftest is not None else {}
     paths = {f"{SELFTEST_FOLDER}/{name}": path for name, path in tested.items()}

@@ -8,6 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
+FIELD_FOLDER = "field"  # below a service's state folder
+SCENES_NAME = "scenes.json"  # in a release: the ScenesSeen of the set that its engine was calibrated with
+
+# Why a frame was kept, in the order in which a person would care.
+REASONS = ("far", "flicker", "uncertain", "rare", "random")
+
 
 @dataclass(frozen=True)
 class CollectSettings:

@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from edgekit.core.collecting import FIELD_FOLDER as FIELD_FOLDER
+from edgekit.core.collecting import REASONS as REASONS
+from edgekit.core.collecting import SCENES_NAME as SCENES_NAME
 from edgekit.core.collecting import CollectSettings as CollectSettings
 from edgekit.core.collecting import FieldHealth as FieldHealth
 from edgekit.core.scene_descriptor import SceneDescriptor
-
-FIELD_FOLDER = "field"  # below a service's state folder
-SCENES_NAME = "scenes.json"  # in a release: the ScenesSeen of the set that its engine was calibrated with
-
-# Why a frame was kept, in the order in which a person would care.
-REASONS = ("far", "flicker", "uncertain", "rare", "random")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgekit.core.camera_condition import CONDITIONS
+from edgekit.core.collecting import FieldHealth
 from edgekit.core.events import Counts
 from edgekit.core.machine import MachineReadings
 from edgekit.core.service import Health, StreamHealth
@@ -31,7 +32,13 @@ class Metric(NamedTuple):
 
 def metrics_text(health: Health, machine: MachineReadings, counts: Counts) -> str:
     """Everything that a service reports. What was not measured does not appear, and is never 0."""
-    metrics = (*_of_service(health), *_of_streams(_streams(health)), *_of_places(counts), *_of_machine(machine))
+    metrics = (
+        *_of_service(health),
+        *_of_streams(_streams(health)),
+        *_of_places(counts),
+        *_of_field(health.field),
+        *_of_machine(machine),
+    )
     return "".join(map(_exposed, metrics))
 
 
@@ -143,6 +150,23 @@ def _of_places(counts: Counts) -> Iterator[Metric]:
         for one in counts.lines
     ]
     yield Metric("line_crossed_total", "counter", "Objects that crossed a line.", lines)
+
+
+def _of_field(field: Optional[FieldHealth]) -> Iterator[Metric]:
+    """Frames kept for calibrating again, and whether it is time to; nothing where none are kept."""
+    if field is None:
+        return
+    yield _plain("field_frames", "Hard frames that lie on the device's disk.", field.kept)
+    yield _plain("field_bytes", "What they take there.", round(field.kept_mib * _MIB))
+    yield Metric("field_frames_added_total", "counter", "Hard frames that were kept.", [((), field.added)])
+    removed = "Hard frames that went to make room for others."
+    yield Metric("field_frames_removed_total", "counter", removed, [((), field.removed)])
+    reasons: List[Sample] = [((("reason", name),), count) for name, count in sorted((field.reasons or {}).items())]
+    yield Metric("field_reasons_total", "counter", "Hard frames kept for a reason; a frame may have several.", reasons)
+    yield _plain("scene_drift_ratio", "Scenes lately that lie outside the calibration set, 0 to 1.", field.drift)
+    unseen: List[Sample] = [((("stratum", name),), 1) for name in field.unseen]
+    yield Metric("scene_unseen", "gauge", "1 for each stratum seen that the set has next to none of.", unseen)
+    yield _plain("scenes_looked_at", "How many scenes these figures are of.", field.looked_at)
 
 
 def _of_machine(machine: MachineReadings) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Dict, Tuple
 
+from edgekit.core.collecting import SCENES_NAME
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.release import ReleaseManifest
 from edgekit.core.selftest import SELFTEST_FOLDER
@@ -26,6 +27,7 @@ def what_needs_a_restart(
 
     Taken over are zones, lines and tracking (`events`) and the detector's thresholds. Files are compared by digest. The
     self-test is another one wherever thresholds are; it is for the next start, since the engine has passed one in this.
+    So is the summary of the calibration set: how many objects its pictures have changes with the thresholds too.
     """
     retuned = replace(old_detector, **{name: getattr(new_detector, name) for name in THRESHOLDS})
     return (
@@ -49,7 +51,7 @@ def _different_release(old: ReleaseManifest, new: ReleaseManifest, *, ignore_sel
     differing = [f"release.json: {name}" for name in names if getattr(old, name) != getattr(new, name)]
     before, after = _files(old), _files(new)
     folders = {path.partition("/")[0] for path in {*before, *after} if before.get(path) != after.get(path)}
-    return (*differing, *sorted(folders - ({SELFTEST_FOLDER} if ignore_selftest else set())))
+    return (*differing, *sorted(folders - ({SELFTEST_FOLDER, SCENES_NAME} if ignore_selftest else set())))
 
 
 def _files(manifest: ReleaseManifest) -> Dict[str, Tuple[str, int]]:

@@ -7,10 +7,11 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from edgekit.core.camera_condition import AWAY, Condition
 from edgekit.core.camera_uri import hide_credentials
+from edgekit.core.collecting import FieldHealth
 from edgekit.core.service import Health, StreamHealth, StreamSettings
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import EdgekitError, EngineError
@@ -68,7 +69,10 @@ class StreamStates:
 
 @dataclass
 class HealthFile:
-    """health.json of one service. engine_id and precision are "" until the engine is known."""
+    """health.json of one service. engine_id and precision are "" until the engine is known.
+
+    ask_field: how collecting stands; None where no frames are collected.
+    """
 
     path: Path
     service: str
@@ -77,6 +81,7 @@ class HealthFile:
     engine_id: str = ""
     precision: str = ""
     loaded_from: str = ""  # see Health
+    ask_field: Optional[Callable[[], FieldHealth]] = None
 
     def take_over(self, release_id: str) -> None:
         """What is reported from now on is of another release, in the same process."""
@@ -110,6 +115,7 @@ class HealthFile:
             streams=streams,
             warnings=tuple(warnings),
             loaded_from=self.loaded_from,
+            field=self.ask_field() if self.ask_field else None,
         )
 
     def last_error(self) -> str:

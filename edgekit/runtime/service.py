@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 from edgekit.core.camera_uri import hide_credentials
 from edgekit.core.deployment import ServeRequest
@@ -22,6 +22,7 @@ from edgekit.core.service import DETECTOR_NAME, HEALTH_NAME, SETTINGS_NAME, Serv
 from edgekit.errors import SourceError
 from edgekit.runtime.detect import limit_cv_threads
 from edgekit.runtime.engines import load_engine
+from edgekit.runtime.field.collector import Collector, collecting
 from edgekit.runtime.health_report import HealthFile
 from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.machine_watch import MachineWatch
@@ -80,6 +81,7 @@ class _Run:
     machine: MachineWatch
     stages: Stages
     slots: List[Any]
+    collector: Optional[Collector]  # None: no frame is kept
 
 
 def _run(
@@ -93,7 +95,8 @@ def _run(
         feed = stack.enter_context(serve_page(settings, detector.labels, watching, report, machine))
         stages = stack.enter_context(_loaded(settings, detector, release, report))
         slots = [stages.make_slot() for _ in range(stages.slots)]
-        run = _Run(settings, detector, report, reloading, watching, feed, machine, stages, slots)
+        collector = stack.enter_context(_collecting(settings, detector, release, report))
+        run = _Run(settings, detector, report, reloading, watching, feed, machine, stages, slots, collector)
         _test(release, run)
         notify_status(f"waiting for the first frame of {_shown(settings)}")
         _run_sources(run)
@@ -113,6 +116,21 @@ def _loaded(
         report.file.engine_id, report.file.precision = manifest.engine_id, manifest.precision
         say(f"{detector.name} {manifest.precision} engine {manifest.engine_id} on {_shown(settings)}")
         yield stages
+
+
+@contextmanager
+def _collecting(
+    settings: ServiceSettings, detector: DetectorSpec, release: Path, report: ServiceReport
+) -> Iterator[Optional[Collector]]:
+    """What keeps hard frames, and tells of it in each report; None if none are to be kept."""
+    file = report.file
+    with collecting(settings, detector, release, file.path.parent, file.engine_id, file.precision) as collector:
+        if collector is None:
+            yield None
+            return
+        file.ask_field = collector.health
+        with report.warned_by(collector.warnings):
+            yield collector
 
 
 def _test(release: Path, run: _Run) -> None:
@@ -141,6 +159,8 @@ def _run_sources(run: _Run) -> None:
             if run.report.take(frame, pipeline):
                 watched = run.watching.follow(frame)
                 run.feed.show(watched)
+                if run.collector is not None:
+                    run.collector.take(watched)
                 sinks.write(watched)
     if run.report.progress.frames == 0:
         reason = run.report.progress.last_error or "no frame came"
@@ -156,6 +176,8 @@ def _take_over(run: _Run, new: NewRelease) -> None:
     check_names(new.settings.events, new.detector.labels, [stream.name for stream in new.settings.streams])
     if run.reloading.runs is None or new.detector != run.reloading.runs.detector:
         run.stages.retune(new.detector)
+        if run.collector is not None:
+            run.collector.retune(new.detector)
     run.watching.reload(new.settings.events)
     run.feed.reload(new.settings.events)
     run.report.file.take_over(new.release.name)

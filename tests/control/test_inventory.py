@@ -10,6 +10,7 @@ import pytest
 from edgekit.control.inventory import LOCAL_SOURCE, Targets, inventory_from_yaml, load_inventory
 from edgekit.control.project import Project, package_data_root
 from edgekit.control.yaml_files import parse_yaml
+from edgekit.core.collecting import CollectSettings
 from edgekit.core.engine import TensorRTOptions
 from edgekit.core.probation import Probation
 from edgekit.core.service import StreamSettings
@@ -48,6 +49,7 @@ def test_the_commented_jetsons_of_the_shipped_file_are_right():
     assert ([zone.stay_s for zone in xavier.events.zones], xavier.events.lines[0].to_left) == ([30.0], "out")
     assert xavier.events.unknown_names((), ("gate", "yard")) == ()
     assert (xavier.probation, xavier.backend) == (Probation(), "auto")
+    assert xavier.collect == CollectSettings(blur=("person",))
 
 
 def test_the_commented_keys_of_the_local_device_are_right():
@@ -57,7 +59,7 @@ def test_the_commented_keys_of_the_local_device_are_right():
     keys = [line.replace("# ", "", 1) for line in block.splitlines() if re.match(r"    # +[a-z0-9_]+: ", line)]
     device = read("devices:\n  local:\n    kind: local\n" + "\n".join(keys)).device("local")
     assert (device.streams, device.calibration) == ((StreamSettings(LOCAL_SOURCE),), "NAME")
-    assert device.page_port == 8080
+    assert (device.page_port, device.collect) == (8080, CollectSettings())
     assert device.targets == Targets(fps=15, p99_ms=100, watts=10)
 
 
@@ -73,6 +75,39 @@ def test_defaults_fill_what_a_device_leaves_out():
     assert local.targets == Targets(fps=25, watts=10)
     assert (local.precision, local.sinks) == ("int8", ())
     assert (other.sinks, other.service) == (("jsonl:/a",), "street")
+
+
+def test_collecting_is_merged_key_by_key_and_can_be_switched_off():
+    """One line in the defaults is for the whole fleet, and one of its cameras may look into a window."""
+    inventory = read(
+        "defaults: {collect: {per_hour: 30, blur: [person]}}\n"
+        "devices:\n"
+        "  gate: {kind: local, service: gate}\n"
+        "  yard: {kind: local, service: yard, collect: {quota_mib: 64}}\n"
+        "  door: {kind: local, service: door, collect: {}}\n"
+        "  hall: {kind: local, service: hall, collect: null}\n"
+    )
+    gate, yard, door, hall = (device.collect for device in inventory.devices)
+    assert gate == door == CollectSettings(per_hour=30, blur=("person",))
+    assert yard == CollectSettings(quota_mib=64, per_hour=30, blur=("person",)) and hall is None
+
+
+@pytest.mark.parametrize(
+    ("collect", "problem"),
+    [
+        ("{per_hours: 5}", "collect.per_hours: unknown field"),
+        (
+            "{per_hour: 0, quota_mib: 4}",
+            "quota_mib: expected 8 to 1048576, got 4; per_hour: expected 1 to 36000, got 0",
+        ),
+        ("{blur: person}", "collect.blur: expected a list"),
+        ("yes", "collect: expected an object"),
+    ],
+)
+def test_collecting_that_means_nothing_is_refused(collect, problem):
+    """A typing error would keep the default, which is not what was asked for."""
+    (told,) = problems_of(f"devices: {{gate: {{kind: local, collect: {collect}}}}}")
+    assert told.startswith("devices.yaml: gate: ") and problem in told
 
 
 def test_every_problem_is_reported_with_its_device():

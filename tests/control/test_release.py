@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from edgekit.control.device_code import device_code
 from edgekit.control.release import make_release
 from edgekit.control.selftest import SelfTest
+from edgekit.core.scenes_seen import DIMENSIONS, ScenesSeen
 from edgekit.core.selftest import SelfTestPicture, SelfTestPlan
 from edgekit.core.service import ServiceSettings, StreamSettings
+from edgekit.core.wire import from_wire
 from tests.core.test_engine import DETECTOR, PROFILE
 from tests.made_up_engines import tensorrt_manifest
 
@@ -36,6 +39,19 @@ def test_the_self_test_travels_with_the_release(tmp_path):
     assert files["selftest/selftest.json"].size == 2
     without = make_release("street", PROFILE, DETECTOR, settings, engine, 1)
     assert without.manifest.release_id != release.manifest.release_id
+
+
+def test_what_the_set_shows_travels_only_with_those_who_collect():
+    """Releases of services that keep no frames keep their names."""
+    engine, settings = tensorrt_manifest(), ServiceSettings("street", (StreamSettings("scenes://"),))
+    without = make_release("street", PROFILE, DETECTOR, settings, engine, 1)
+    assert make_release("street", PROFILE, DETECTOR, settings, engine, 1, None, None).manifest == without.manifest
+    assert "scenes.json" not in {file.path for file in without.manifest.files}
+    seen = ScenesSeen("days", "a" * 64, 60, 0.87, ((1.0,) * DIMENSIONS,), {"light:day": 1.0})
+    release = make_release("street", PROFILE, DETECTOR, settings, engine, 1, None, seen)
+    (file,) = set(release.manifest.files) - set(without.manifest.files)
+    assert (file.path, file.mode) == ("scenes.json", 0o644)
+    assert from_wire(ScenesSeen, json.loads(release.content[file.sha256])) == seen
 
 
 def test_the_class_names_what_the_device_must_be():

@@ -9,7 +9,7 @@ import pytest
 from edgekit.control.inventory import inventory_from_yaml
 from edgekit.control.settings import service_settings
 from edgekit.control.yaml_files import parse_yaml
-from edgekit.core.field import CollectSettings
+from edgekit.core.collecting import CollectSettings
 from edgekit.errors import ConfigError
 
 LABELS = ("car", "person")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgekit.core.collecting import FieldHealth
 from edgekit.core.events import Counts, LineCount, ZoneCount
 from edgekit.core.machine import MachineReadings, Rail
 from edgekit.core.metrics import metrics_text
@@ -128,3 +129,34 @@ def test_prometheus_own_tool_has_nothing_to_complain_of():
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_drift_and_kept_frames_are_told_where_frames_are_collected():
+    """An alarm on drift is how a fleet learns that it is time for a refresh."""
+    field = FieldHealth(
+        kept=312,
+        kept_mib=96.5,
+        added=20,
+        removed=3,
+        drift=0.41,
+        unseen=("light:night",),
+        looked_at=600,
+        reasons={"far": 15, "random": 6},
+    )
+    told = values(metrics_text(replace(HEALTH, field=field), MACHINE, COUNTS))
+    assert told["edgekit_field_frames", frozenset()] == 312
+    assert told["edgekit_field_bytes", frozenset()] == 96.5 * 2**20
+    assert told["edgekit_field_frames_added_total", frozenset()] == 20
+    assert told["edgekit_field_frames_removed_total", frozenset()] == 3
+    assert told["edgekit_field_reasons_total", frozenset({("reason", "far")})] == 15
+    assert told["edgekit_scene_drift_ratio", frozenset()] == 0.41
+    assert told["edgekit_scene_unseen", frozenset({("stratum", "light:night")})] == 1
+
+
+def test_drift_that_is_not_known_is_left_out():
+    """0 would say that all is well."""
+    none_yet = FieldHealth(kept=0, kept_mib=0.0, added=0, removed=0)
+    told = metrics_text(replace(HEALTH, field=none_yet), MACHINE, COUNTS)
+    assert "scene_drift_ratio" not in told and "edgekit_field_frames 0" in told
+    without = metrics_text(HEALTH, MACHINE, COUNTS)
+    assert "field" not in without and "scene" not in without

@@ -21,10 +21,13 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from edgekit.core.collecting import CollectSettings
 from edgekit.core.detections import Detections
 from edgekit.core.engine import BuildRequest
 from edgekit.core.events import EventSettings
+from edgekit.core.field import KeptFrame
 from edgekit.core.requests import DetectRequest
+from edgekit.core.scenes_seen import DIMENSIONS, ScenesSeen
 from edgekit.core.selftest import SELFTEST_NAME, SelfTestPicture, SelfTestPlan, objects_of
 from edgekit.core.service import Health, ServiceSettings, StreamSettings
 from edgekit.core.tracking import TrackingSettings
@@ -194,6 +197,35 @@ def test_a_source_that_ends_well_leaves_its_last_figures(device):
     assert code == 0 and answer["result"]["frames"] == 150
     health = device.health()
     assert health.frames == 150 and health.p99_ms is not None and health.p99_ms > 0
+
+
+def test_hard_frames_are_kept_and_told_of_where_that_was_asked_for(device):
+    """Collecting is wired into every frame of a service: here the health, the disk and the metrics agree."""
+    collect = CollectSettings(per_hour=3600, uncertain_band=0.7, random_share=0.0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    device.settings(SOURCE, collect=collect, page_port=port)
+    seen = ScenesSeen("white", "a" * 64, 9, 0.9, ((9.0,) * DIMENSIONS,), {"light:day": 1.0})
+    write_json(device.release / "scenes.json", to_wire(seen))
+    with device.running() as (process, channel):
+        heard_until(channel, "READY=1")
+        deadline_s = time.monotonic() + 20
+        while not (device.health().field and device.health().field.added) and time.monotonic() < deadline_s:
+            time.sleep(0.1)
+        field = device.health().field
+        assert field.kept == field.added >= 1 and field.removed == 0 and field.drift is None
+        assert {"far", "uncertain"} >= set(field.reasons) and field.reasons
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert "edgekit_field_frames " in answer.read().decode()
+        process.send_signal(signal.SIGTERM)
+        code, _, log = ended(process)
+    assert code == 143 and "hard frames are kept in" in log
+    kept = list((device.state / "field").glob("*.json"))
+    assert len(kept) >= field.kept and all(path.with_suffix(".jpg").exists() for path in kept)
+    frame = from_wire(KeptFrame, json.loads(kept[0].read_text()))
+    assert (frame.width_px, frame.height_px) == (320, 192) and frame.drift > 1.5
+    assert frame.engine_id == device.health().engine_id
 
 
 def spoil_labels(device):

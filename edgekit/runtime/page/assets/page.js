@@ -215,6 +215,13 @@ function pictureFailed(card) {
 
 // Device and engine
 
+function fieldFacts(field) {
+  return [
+    ["Frames kept", `${number(field.kept)}, ${joined(`${number(field.kept_mib)} MiB`)}`],
+    ["Drift", measured(field.drift, (value) => joined(`${number(100 * value)} %`))],
+  ];
+}
+
 function fillFacts(status) {
   const health = status.health || {};
   const machine = status.machine;
@@ -233,6 +240,7 @@ function fillFacts(status) {
     ["Up for", measured(health.started_unix_s, (value) => span(status.now_unix_s - value))],
     ["Frames", measured(health.frames, number)],
   ];
+  if (health.field) facts.push(...fieldFacts(health.field));
   if (machine.throttling.length) facts.push(["Slowed down by", machine.throttling.join(", ")]);
   const list = find("facts");
   list.hidden = !status.health;
