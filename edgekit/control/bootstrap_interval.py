@@ -1,22 +1,26 @@
-"""How sure a difference of accuracy is: both engines saw the same pictures, so the pictures are drawn again, in pairs.
-
-Which detection hits which object is settled picture by picture and does not depend on the other pictures. So it is done
-once; a resample only changes how often each picture counts, and average precision is computed anew from that.
-"""
+"""How sure a difference of accuracy is: both engines saw the same pictures, so these are drawn again, in pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.control.evaluate import MAX_DETECTIONS
-from edgekit.control.truth import PictureTruth, Truth
-from edgekit.core.detections import Detections
+from edgekit.control.average_precision import Matches, match, mean_ap, mean_ap_each, of_pictures
+from edgekit.control.truth import Truth
 
-IOUS = np.linspace(0.5, 0.95, 10)
-_RECALLS = np.linspace(0.0, 1.0, 101)
+__all__ = [
+    "Interval",
+    "Matches",
+    "PairedDifference",
+    "PairedRatio",
+    "match",
+    "mean_ap",
+    "mean_ap_each",
+    "paired_difference",
+    "paired_ratio",
+]
 
 
 @dataclass(frozen=True)
@@ -43,37 +47,48 @@ class PairedDifference:
 
 
 @dataclass(frozen=True)
-class _Class:
-    """The detections of one class over all pictures, best score first, and how many objects each picture has.
+class PairedRatio:
+    """mAP50-95 of two engines on the same pictures, and the second's over the first's; all 0 where the first has 0."""
 
-    picture (D,); hit and counted (10, D) bool for the IoU thresholds; objects (P,) without crowds.
-    """
-
-    picture: np.ndarray
-    hit: np.ndarray
-    counted: np.ndarray
-    objects: np.ndarray
+    first_map: float
+    second_map: float
+    ratio: Interval
 
 
-@dataclass(frozen=True)
-class Matches:
-    """What one engine hit, by class; pictures in the order of `names`."""
+def paired_ratio(
+    truth: Truth,
+    first: Matches,
+    second: Matches,
+    names: Collection[str] | None = None,
+    *,
+    resamples: int = 400,
+    seed: int = 0,
+) -> PairedRatio:
+    """Second over first on some of the pictures, or all. These are drawn again within their condition, as many as there
+    were, and both engines are judged on the same draw."""
+    rows = np.array([index for index, name in enumerate(first.names) if names is None or name in names], np.int64)
+    one, two = of_pictures(first, rows), of_pictures(second, rows)
+    once = np.ones(len(rows))
+    first_map, second_map = round(mean_ap(one, once), 6), round(mean_ap(two, once), 6)
+    if first_map <= 0:
+        return PairedRatio(first_map, second_map, Interval(0.0, 0.0, 0.0))
+    draws = _draws(np.array([truth.pictures[name].condition for name in one.names]), resamples, seed)
+    low, high = _ratio_percentiles(one, two, draws)
+    return PairedRatio(first_map, second_map, Interval(round(second_map / first_map, 6), low, high))
 
-    names: tuple[str, ...]
-    classes: tuple[_Class, ...]
+
+def _ratio_percentiles(one: Matches, two: Matches, draws: np.ndarray) -> tuple[float, float]:
+    firsts, seconds = mean_ap_each(one, draws), mean_ap_each(two, draws)
+    judged = firsts > 0  # a draw without anything found says nothing of a ratio
+    low, high = np.percentile(seconds[judged] / firsts[judged], [2.5, 97.5])
+    return round(float(low), 6), round(float(high), 6)
 
 
-def match(truth: Truth, predictions: Mapping[str, PictureTruth], classes: int) -> Matches:
-    """Settle hits as the COCO evaluation does: best score first, each detection takes the best free object of its class
-    that overlaps enough, crowds swallow what fits nothing else; at most 100 detections a picture and class."""
-    names = tuple(truth.pictures)
-    return Matches(names, tuple(_match_class(truth, predictions, names, number) for number in range(classes)))
-
-
-def mean_ap(matches: Matches, weights: np.ndarray) -> float:
-    """mAP50-95 if picture i counts weights[i] times; classes without an object in them are left out, 0 without any."""
-    values = [ap for one in matches.classes if (ap := _average_precision(one, weights)) is not None]
-    return float(np.mean(values)) if values else 0.0
+def _draws(conditions: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """(R, P): how often each picture is drawn."""
+    rng = np.random.default_rng(seed)
+    groups = {str(name): np.flatnonzero(conditions == name) for name in np.unique(conditions)}
+    return np.stack([_draw(groups, len(conditions), rng) for _ in range(resamples)])
 
 
 def paired_difference(
@@ -82,16 +97,13 @@ def paired_difference(
     """Second less first with intervals. Pictures are drawn again within their condition, as many as there were, and
     both engines are judged on the same draw; the spread of the differences is the interval."""
     conditions = np.array([truth.pictures[name].condition for name in first.names])
-    groups = {str(name): np.flatnonzero(conditions == name) for name in np.unique(conditions)}
-    rng = np.random.default_rng(seed)
-    ones = np.ones(len(conditions))
-    draws = [_draw(groups, len(conditions), rng) for _ in range(resamples)]
-    named = {name: rows for name, rows in groups.items() if name}
+    draws = _draws(conditions, resamples, seed)
     return PairedDifference(
-        overall=_interval(first, second, ones, draws),
+        overall=_interval(first, second, np.ones(len(conditions)), draws),
         per_condition={
-            name: _interval(first, second, _only(ones, rows), [_only(draw, rows) for draw in draws])
-            for name, rows in named.items()
+            str(name): _interval(first, second, (conditions == name).astype(float), draws * (conditions == name))
+            for name in np.unique(conditions)
+            if name
         },
         resamples=resamples,
     )
@@ -104,88 +116,6 @@ def _draw(groups: Mapping[str, np.ndarray], count: int, rng: np.random.Generator
     return weights
 
 
-def _only(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    kept = np.zeros_like(weights)
-    kept[rows] = weights[rows]
-    return kept
-
-
-def _interval(first: Matches, second: Matches, ones: np.ndarray, draws: Sequence[np.ndarray]) -> Interval:
-    spread = [mean_ap(second, draw) - mean_ap(first, draw) for draw in draws]
-    low, high = np.percentile(spread, [2.5, 97.5])
-    return Interval(round(mean_ap(second, ones) - mean_ap(first, ones), 6), round(float(low), 6), round(float(high), 6))
-
-
-def _average_precision(one: _Class, weights: np.ndarray) -> float | None:
-    """Mean over the ten thresholds of COCO's 101-point average precision; None without an object."""
-    objects = float(weights @ one.objects)
-    if objects <= 0:
-        return None
-    of_detection = weights[one.picture]
-    used = of_detection > 0
-    of_detection = of_detection[used]
-    hits = np.cumsum(one.hit[:, used] * of_detection, axis=1)
-    tried = np.cumsum(one.counted[:, used] * of_detection, axis=1)
-    precision = hits / np.maximum(tried, np.finfo(float).tiny)
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    return float(np.mean([_sampled(row, best) for row, best in zip(hits / objects, envelope, strict=True)]))
-
-
-def _sampled(recall: np.ndarray, envelope: np.ndarray) -> float:
-    at = np.searchsorted(recall, _RECALLS, side="left")
-    reached = at < len(recall)
-    return float(envelope[at[reached]].sum() / len(_RECALLS))
-
-
-def _match_class(truth: Truth, predictions: Mapping[str, PictureTruth], names: Sequence[str], number: int) -> _Class:
-    scores, pictures, hits, counted, objects = [], [], [], [], []
-    for index, name in enumerate(names):
-        real, found = truth.pictures[name], _of_class(predictions[name].objects, number)
-        plain, crowd = _of_class(real.objects, number), _of_class(real.crowd, number)
-        objects.append(len(plain))
-        found = found.select(np.argsort(-found.scores, kind="stable")[:MAX_DETECTIONS])
-        hit, counts = _match_picture(found.boxes_xyxy, plain.boxes_xyxy, crowd.boxes_xyxy)
-        scores.append(found.scores)
-        pictures.append(np.full(len(found), index))
-        hits.append(hit)
-        counted.append(counts)
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    return _Class(
-        np.concatenate(pictures)[order].astype(np.int64),
-        np.concatenate(hits, axis=1)[:, order],
-        np.concatenate(counted, axis=1)[:, order],
-        np.array(objects, np.float64),
-    )
-
-
-def _of_class(objects: Detections, number: int) -> Detections:
-    return objects.select(objects.class_ids == number)
-
-
-def _match_picture(found: np.ndarray, plain: np.ndarray, crowd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(hit, counted), each (10, D) bool, for the detections of one picture and class, best score first."""
-    thresholds = np.minimum(IOUS, 1 - 1e-10)[:, None]
-    overlap, swallowed = _overlaps(found, plain), _overlaps(found, crowd, of_found=True)
-    free = np.ones((len(IOUS), len(plain)), bool)
-    hit, counted = np.zeros((len(IOUS), len(found)), bool), np.ones((len(IOUS), len(found)), bool)
-    for index in range(len(found)):
-        fits = np.where(free & (overlap[index] >= thresholds), overlap[index], -1.0)
-        if len(plain):
-            best = fits.shape[1] - 1 - np.argmax(fits[:, ::-1], axis=1)  # of equals the last, as COCO takes
-            hit[:, index] = fits.max(axis=1) >= 0
-            rows = np.flatnonzero(hit[:, index])
-            free[rows, best[rows]] = False
-        if len(crowd):
-            counted[:, index] = hit[:, index] | (swallowed[index].max() < thresholds[:, 0])
-    return hit, counted
-
-
-def _overlaps(found: np.ndarray, real: np.ndarray, *, of_found: bool = False) -> np.ndarray:
-    """IoU (D, G) float64; of_found: the intersection over the detection's own area, as crowds are judged by."""
-    a, b = found.astype(np.float64)[:, None, :], real.astype(np.float64)[None, :, :]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.prod(np.maximum(sides, 0.0), axis=2)
-    area_a = np.prod(np.maximum(a[..., 2:] - a[..., :2], 0.0), axis=2)
-    area_b = np.prod(np.maximum(b[..., 2:] - b[..., :2], 0.0), axis=2)
-    whole = area_a if of_found else area_a + area_b - shared
-    return np.asarray(shared / np.maximum(whole, 1e-12))
+def _interval(first: Matches, second: Matches, once: np.ndarray, draws: np.ndarray) -> Interval:
+    low, high = np.percentile(mean_ap_each(second, draws) - mean_ap_each(first, draws), [2.5, 97.5])
+    return Interval(round(mean_ap(second, once) - mean_ap(first, once), 6), round(float(low), 6), round(float(high), 6))

@@ -6,8 +6,10 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from edgekit.control.build import Order, build, complete
+from edgekit.control.int8_gate import gate_of_before, is_gated, judge_int8
 from edgekit.control.project import Project
 from edgekit.control.release import Release, make_release
 from edgekit.control.samples import draw_samples, samples_dir
@@ -17,6 +19,7 @@ from edgekit.control.settings import service_settings
 from edgekit.control.survey import Survey
 from edgekit.control.verify import load_record, verify
 from edgekit.core.engine import EngineManifest
+from edgekit.core.gate import Gate
 from edgekit.core.plan import Candidate, Standing, Step, plan_deploy
 from edgekit.core.progress import OnProgress
 from edgekit.core.verification import Verification, choose
@@ -27,7 +30,10 @@ from edgekit.files import write_json
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment led to; kept as deploy.json beside the device's state, for reports."""
+    """What a deployment led to; kept as deploy.json beside the device's state, for reports.
+
+    gate: INT8 against the baseline on the frozen set; None where one of the three is missing.
+    """
 
     device: str
     service: str
@@ -41,6 +47,7 @@ class Deployment:
     changed: bool
     duration_s: float
     schema: int = 1
+    gate: Optional[Gate] = None  # noqa: UP045 - from_wire knows no other form
 
 
 def plan(facts: Survey) -> tuple[Step, ...]:
@@ -50,7 +57,8 @@ def plan(facts: Survey) -> tuple[Step, ...]:
     built = {engine.engine_id for engine in facts.state.engines}
     release = _wanted_release(facts, checked)
     candidates = [Candidate(request.precision, request.engine_id) for request in facts.requests]
-    return plan_deploy(candidates, _standing(facts, built, built & set(checked), release))
+    unjudged = {facts.requests[-1].engine_id} if is_gated(facts) and gate_of_before(facts) is None else set()
+    return plan_deploy(candidates, _standing(facts, built, built & set(checked) - unjudged, release))
 
 
 def execute(
@@ -68,7 +76,8 @@ def execute(
     """
     started_s = time.monotonic()
     engines, checked, int8_failure = _checked_engines(facts, on_progress, on_state)
-    decision = choose(facts.device.precision, checked, int8_failure)
+    gate = judge_int8(facts, tuple(engines.values()), on_progress, on_state)
+    decision = choose(facts.device.precision, checked, int8_failure, gate)
     engine = engines[decision.engine_id]
     release = _release(facts, engine, _selftest(facts, engine, on_progress))
     if any(step.action in ("build", "verify") for step in steps):
@@ -87,6 +96,7 @@ def execute(
         steps=steps,
         changed=bool(steps),
         duration_s=round(time.monotonic() - started_s, 2),
+        gate=gate,
     )
     write_json(deploy_record(facts.project, facts.device.name), to_wire(deployment))
     return deployment
@@ -132,11 +142,11 @@ def _records(facts: Survey) -> dict[str, Verification]:
 
 
 def _wanted_release(facts: Survey, checked: dict[str, Verification]) -> Release | None:
-    if not all(request.engine_id in checked for request in facts.requests):
+    gate = gate_of_before(facts)
+    if not all(request.engine_id in checked for request in facts.requests) or (gate is None and is_gated(facts)):
         return None
-    decision = choose(
-        facts.device.precision, [checked[request.engine_id] for request in facts.requests], facts.int8_missing
-    )
+    in_order = [checked[request.engine_id] for request in facts.requests]
+    decision = choose(facts.device.precision, in_order, facts.int8_missing, gate)
     engine = facts.engine(decision.engine_id)
     selftest = load_selftest(facts.record(engine)) if engine else None
     return _release(facts, engine, selftest) if engine and selftest else None
@@ -175,7 +185,7 @@ def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress, on
     if done is not None:
         return done
     on_state("verifying")
-    return verify(facts.link, facts.detector, engine, facts.yardstick, record, on_progress)
+    return verify(facts.project, facts.link, facts.detector, engine, facts.yardstick, record, on_progress)
 
 
 def _bring_into_service(
@@ -227,4 +237,6 @@ def _release(facts: Survey, engine: EngineManifest, selftest: SelfTest) -> Relea
     device, service = facts.device, facts.service
     settings = service_settings(device, facts.detector.spec.labels)
     newest = max(service.journal.floor, service.journal.target_counter) if service else 0
-    return make_release(device.service, facts.profile, facts.detector.spec, settings, engine, newest + 1, selftest)
+    return make_release(
+        device.service, facts.profile, facts.detector.spec, settings, engine, newest + 1, selftest, facts.scenes
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +12,57 @@ import numpy as np
 
 from edgekit.control.truth import PictureTruth, Truth
 from edgekit.core.detections import Detections
+from edgekit.core.gate import stratum_order
 from edgekit.core.results import Accuracy
 from edgekit.errors import ConfigError, VerifyError
 
 MAX_DETECTIONS = 100  # a picture and class, as the COCO evaluation counts
+# Areas of the labelled box in px², from and to. Source: cocodataset.org, detection evaluation, metrics.
+SIZES: Mapping[str, tuple[float, float]] = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
 _IOU_50 = 0  # index of IoU 0.50 among the ten thresholds 0.50, 0.55 .. 0.95
 
 
-def evaluate(predictions_path: Path, truth: Truth, labels: Sequence[str]) -> Accuracy:
-    """COCO average precision of a file written by the device's verb `predict`.
+def evaluate(
+    predictions_path: Path,
+    truth: Truth,
+    labels: Sequence[str],
+    strata: Mapping[str, tuple[str, ...]] | None = None,
+) -> Accuracy:
+    """COCO average precision of a file written by the device's verb `predict`. strata: by picture, told if given.
 
     Classes without an object in the truth are left out of the mean. Pictures of the file that the truth does not know
-    are ignored; a picture of the truth that the file lacks is an error. A condition is judged on its own pictures.
+    are ignored; a picture of the truth that the file lacks is an error. A condition or stratum is judged on its own
+    pictures, a size on all of them: objects of other sizes neither count nor harm.
     Raises ConfigError for a truth without objects, VerifyError for a damaged, incomplete or foreign file.
     """
     predictions = load_predictions(predictions_path)
-    _check_truth(truth, len(labels))
-    _check_predictions(predictions, truth, len(labels), predictions_path)
+    check_comparable(predictions, truth, len(labels), str(predictions_path))
     session = _CocoSession(truth, predictions, len(labels))
-    precision = session.precision(sorted(truth.pictures))
+    by_size = session.precision(sorted(truth.pictures), tuple(SIZES))
+    precision, conditions = by_size["all"], _by_condition(truth)
     return Accuracy(
         dataset=truth.dataset,
         dataset_sha256=truth.sha256,
         images=len(truth.pictures),
         map50_95=_mean(precision),
         map50=_mean(precision[_IOU_50]),
-        per_condition={name: _mean(session.precision(pictures)) for name, pictures in _by_condition(truth).items()},
+        per_condition={name: _mean(session.precision(pictures)["all"]) for name, pictures in conditions.items()},
         per_class={
             labels[class_id]: _mean(precision[:, :, class_id])
             for class_id in range(len(labels))
             if (precision[:, :, class_id] > -1).any()
         },
+        per_stratum={
+            name: _mean(session.precision(sorted(pictures))["all"])
+            for name, pictures in pictures_by_stratum(truth, strata or {}).items()
+            if name not in conditions and any(len(truth.pictures[picture].objects) for picture in pictures)
+        },
+        per_size={name: _mean(by_size[name]) for name in SIZES if name != "all" and (by_size[name] > -1).any()},
     )
 
 
@@ -67,6 +87,15 @@ def load_predictions(path: Path) -> dict[str, PictureTruth]:
     return found
 
 
+def check_comparable(predictions: Mapping[str, PictureTruth], truth: Truth, classes: int, source: str) -> None:
+    """Raise unless every picture of the truth was predicted, at its size, by a detector of that many classes.
+
+    ConfigError for a truth without objects, VerifyError for the predictions. source: where they come from.
+    """
+    _check_truth(truth, classes)
+    _check_predictions(predictions, truth, classes, source)
+
+
 def _check_truth(truth: Truth, classes: int) -> None:
     class_ids = [int(value) for picture in truth.pictures.values() for value in picture.objects.class_ids]
     if not class_ids:
@@ -82,12 +111,12 @@ def _check_truth(truth: Truth, classes: int) -> None:
         )
 
 
-def _check_predictions(predictions: dict[str, PictureTruth], truth: Truth, classes: int, path: Path) -> None:
+def _check_predictions(predictions: Mapping[str, PictureTruth], truth: Truth, classes: int, source: str) -> None:
     missing = [name for name in truth.pictures if name not in predictions]
     if missing:
         raise VerifyError(
             f"{len(missing)} of {len(truth.pictures)} pictures of {truth.dataset} have no prediction",
-            why=f"the first is {missing[0]}; {path} is incomplete, or belongs to another set",
+            why=f"the first is {missing[0]}; {source} is incomplete, or belongs to another set",
         )
     for name, real in truth.pictures.items():
         picture = predictions[name]
@@ -117,6 +146,22 @@ def _by_condition(truth: Truth) -> dict[str, list[str]]:
         for condition, names in groups.items()
         if any(len(truth.pictures[name].objects) for name in names)
     }
+
+
+def pictures_by_stratum(truth: Truth, strata: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    """Stratum -> its pictures, in the order of `stratum_order`. strata: picture name -> what it counts for.
+
+    Left out are strata of all pictures, and those of the very same pictures as one before.
+    """
+    named = {name for picture in truth.pictures for name in strata.get(picture, ())}
+    told = {frozenset(truth.pictures)}
+    groups = {}
+    for name in sorted(named, key=stratum_order):
+        pictures = frozenset(picture for picture in truth.pictures if name in strata.get(picture, ()))
+        if pictures not in told:
+            groups[name] = pictures
+            told.add(pictures)
+    return groups
 
 
 def _mean(precision: np.ndarray) -> float:
@@ -156,19 +201,20 @@ class _CocoSession:
             ]
         )
 
-    def precision(self, names: Sequence[str]) -> np.ndarray:
-        """Precision (10 IoU thresholds, 101 recalls, classes) on the named pictures; -1 where there is no truth."""
+    def precision(self, names: Sequence[str], sizes: Sequence[str] = ("all",)) -> dict[str, np.ndarray]:
+        """Size -> precision (10 IoU thresholds, 101 recalls, classes) on the named pictures; -1 without truth."""
         from faster_coco_eval import COCOeval_faster
 
         session = COCOeval_faster(self._truth, self._found, iouType="bbox")
         session.params.imgIds = [self._ids[name] for name in names]
         session.params.catIds = list(range(1, self._classes + 1))
         session.params.maxDets = [MAX_DETECTIONS]
-        session.params.areaRng = [[0, 1e10]]
-        session.params.areaRngLbl = ["all"]
+        session.params.areaRng = [list(SIZES[size]) for size in sizes]
+        session.params.areaRngLbl = list(sizes)
         session.evaluate()
         session.accumulate()
-        return np.asarray(session.eval["precision"], np.float64).reshape(10, 101, self._classes)
+        precision = np.asarray(session.eval["precision"], np.float64).reshape(10, 101, self._classes, len(sizes))
+        return {size: precision[..., index] for index, size in enumerate(sizes)}
 
 
 def _boxes(image_id: int, objects: Detections) -> list[dict[str, Any]]:

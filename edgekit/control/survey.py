@@ -20,6 +20,7 @@ from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest
 from edgekit.core.plan import candidates_for
 from edgekit.core.progress import OnProgress
+from edgekit.core.scenes_seen import ScenesSeen
 from edgekit.errors import BuildError
 
 
@@ -30,6 +31,7 @@ class Survey(Visit):
     yardstick: Yardstick
     orders: tuple[Order, ...]  # baseline first
     int8_missing: str  # why INT8 is not among them, "" if it is, or was not wanted
+    scenes: ScenesSeen | None = None  # what the calibration set shows, for a service that collects frames
 
     @property
     def requests(self) -> tuple[BuildRequest, ...]:
@@ -48,7 +50,8 @@ def survey(ground: Groundwork, device: Device, link: Link, on_progress: OnProgre
     calibration = _calibration(ground, seen.detector, device, precisions, on_progress)
     yardstick = ground.yardstick(seen.detector, on_progress)
     orders, int8_missing = _orders(seen, precisions, calibration)
-    return Survey(**vars(seen), yardstick=yardstick, orders=orders, int8_missing=int8_missing)
+    scenes = ground.scenes(seen.detector, device.calibration, on_progress) if device.collect else None
+    return Survey(**vars(seen), yardstick=yardstick, orders=orders, int8_missing=int8_missing, scenes=scenes)
 
 
 def _precisions(device: Device, detector: Detector, profile: DeviceProfile) -> tuple[str, ...]:

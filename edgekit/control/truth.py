@@ -124,14 +124,15 @@ def load_yolo_truth(
     problems: list[str] = []
     pictures = {}
     for path, file in files.items():
-        width, height = _picture_size(path)
+        width, height = picture_size(path)
         objects = _read_yolo_file(file, width, height, len(labels), problems) if file.is_file() else Detections.empty()
         pictures[path.name] = PictureTruth(width, height, objects, (conditions or {}).get(path.name, ""))
     _refuse_if(problems, f"{folder}: labels that cannot be read")
     return make_truth(dataset or folder.name, pictures)
 
 
-def _picture_size(path: Path) -> tuple[int, int]:
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) in px as the picture is shown: turned as its EXIF says. Raises ConfigError if it is none."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -11,7 +11,9 @@ from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, lo
 from edgekit.control.detectors import Detector
 from edgekit.control.evaluate import evaluate
 from edgekit.control.golden import spread
+from edgekit.control.judged_sets import judged_by
 from edgekit.control.link import Link, engine_dir, gathered
+from edgekit.control.predictions import predictions_dir, predictions_of
 from edgekit.control.project import Project
 from edgekit.control.reference import golden_distance_to, shared_reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
@@ -80,44 +82,41 @@ def load_record(path: Path) -> Verification | None:
 
 
 def verify(
-    link: Link, detector: Detector, engine: EngineManifest, yardstick: Yardstick, record: Path, on_progress: OnProgress
+    project: Project,
+    link: Link,
+    detector: Detector,
+    engine: EngineManifest,
+    yardstick: Yardstick,
+    record: Path,
+    on_progress: OnProgress,
 ) -> Verification:
-    """Check an engine and keep the record. Raises VerifyError if its outputs are not the model's."""
-    with gathered(yardstick.golden) as golden, link.work_folder() as work, tempfile.TemporaryDirectory() as here:
-        call = _Call(link, detector, engine, work, Path(here), on_progress)
-        distance = _golden(call, Path(golden))
-        accuracy, inference = _accuracy(call, yardstick.frozen, Path(golden))
+    """Check an engine and keep the record; what it finds in the frozen set is kept too, for `gate_of`.
+
+    Raises VerifyError if its outputs are not the model's.
+    """
+    with gathered(yardstick.golden) as folder:
+        golden = Path(folder)
+        distance = _golden(link, detector, engine, golden, on_progress)
+        if yardstick.frozen is None:
+            accuracy, inference = None, _timed(link, detector, engine, golden, on_progress)
+        else:
+            accuracy, inference = _accuracy(project, link, detector, engine, yardstick.frozen, on_progress)
     result = Verification(engine.engine_id, engine.precision, len(yardstick.golden), distance, accuracy, inference)
     write_json(record, to_wire(result))
     return result
 
 
-@dataclass(frozen=True)
-class _Call:
-    """What asking for an engine's answers takes: they are written to `work` on the device and fetched to `here`."""
-
-    link: Link
-    detector: Detector
-    engine: EngineManifest
-    work: str
-    here: Path
-    on_progress: OnProgress
-
-    @property
-    def engine_dir(self) -> str:
-        return engine_dir(self.link, self.engine.engine_id)
-
-    def fetch(self, name: str) -> Path:
-        self.link.fetch(f"{self.work}/{name}", self.here / name)
-        return self.here / name
-
-
-def _golden(call: _Call, pictures: Path) -> float:
-    spec, engine = call.detector.spec, call.engine
-    request = GoldenRequest(call.engine_dir, spec, call.link.place(pictures), f"{call.work}/golden.npz")
-    call.link.call("golden", request, GoldenAnswer, call.on_progress)
-    expected = shared_reference_outputs(call.detector.model_path, spec, sorted(pictures.iterdir()))
-    distance = golden_distance_to(spec, expected, call.fetch("golden.npz"))
+def _golden(link: Link, detector: Detector, engine: EngineManifest, pictures: Path, on_progress: OnProgress) -> float:
+    spec = detector.spec
+    with link.work_folder() as work, tempfile.TemporaryDirectory() as here:
+        answers = Path(here) / "golden.npz"
+        request = GoldenRequest(
+            engine_dir(link, engine.engine_id), spec, link.place(pictures), f"{work}/{answers.name}"
+        )
+        link.call("golden", request, GoldenAnswer, on_progress)
+        link.fetch(request.out_path, answers)
+        expected = shared_reference_outputs(detector.model_path, spec, sorted(pictures.iterdir()))
+        distance = golden_distance_to(spec, expected, answers)
     limit = golden_limit(answering_precision(engine), finished=gives_finished_detections(spec))
     if distance > limit:
         raise VerifyError(
@@ -129,11 +128,26 @@ def _golden(call: _Call, pictures: Path) -> float:
     return round(distance, 9)
 
 
-def _accuracy(call: _Call, frozen: MaterialisedSet | None, golden: Path) -> tuple[Accuracy | None, LatencySummary]:
-    pictures = call.link.place(frozen.folder if frozen else golden)
-    request = PredictRequest(call.engine_dir, call.detector.spec, pictures, f"{call.work}/predictions.jsonl")
-    answer = call.link.call("predict", request, PredictAnswer, call.on_progress)
-    if frozen is None or frozen.truth is None:
-        return None, answer.inference
-    predictions = call.fetch("predictions.jsonl")
-    return evaluate(predictions, frozen.truth, call.detector.spec.labels), answer.inference
+def _timed(
+    link: Link, detector: Detector, engine: EngineManifest, pictures: Path, on_progress: OnProgress
+) -> LatencySummary:
+    with link.work_folder() as work:
+        folder, out = engine_dir(link, engine.engine_id), f"{work}/predictions.jsonl"
+        request = PredictRequest(folder, detector.spec, link.place(pictures), out)
+        return link.call("predict", request, PredictAnswer, on_progress).inference
+
+
+def _accuracy(
+    project: Project,
+    link: Link,
+    detector: Detector,
+    engine: EngineManifest,
+    frozen: MaterialisedSet,
+    on_progress: OnProgress,
+) -> tuple[Accuracy | None, LatencySummary]:
+    keep = predictions_dir(project, link.device)
+    predicted = predictions_of(link, detector, engine, frozen, keep, on_progress)
+    if frozen.truth is None:
+        return None, predicted.inference
+    strata = judged_by(project, detector, frozen, on_progress).strata
+    return evaluate(predicted.path, frozen.truth, detector.spec.labels, strata), predicted.inference

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Dict, Optional
 
 from edgekit.core.device import DeviceProfile
@@ -17,15 +17,21 @@ FPS_MEANS = (
 
 @dataclass(frozen=True)
 class Accuracy:
-    """COCO average precision on a frozen, labelled set; 0 to 1."""
+    """COCO average precision on a frozen, labelled set; 0 to 1. All by name -> mAP50-95.
+
+    per_stratum: as of core.strata, beside the conditions. per_size: small, medium, large by the area of the labelled
+    box in the picture: below 32 x 32 px, below 96 x 96 px, and above (cocodataset.org, detection evaluation).
+    """
 
     dataset: str
     dataset_sha256: str
     images: int
     map50_95: float
     map50: float
-    per_condition: Dict[str, float]  # condition -> mAP50-95
+    per_condition: Dict[str, float]
     per_class: Dict[str, float]
+    per_stratum: Dict[str, float] = field(default_factory=dict)
+    per_size: Dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

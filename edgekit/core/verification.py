@@ -10,14 +10,15 @@ import numpy as np
 from edgekit.core.detections import Detections
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
+from edgekit.core.gate import Gate, kept_text, refusal_text, unsure_text
 from edgekit.core.layouts import DecodeContext, decode, find_layout
 from edgekit.core.layouts.suppressed import EFFICIENTNMS_NAMES
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
 from edgekit.errors import VerifyError
 
-# INT8 ships only if it keeps this share of the baseline's mAP50-95.
-KEPT_SHARE_MIN = 0.985
+# Told wherever INT8 loses too much.
+REMEDIES = "edgekit calib inspect shows what the calibration set lacks, edgekit sensitivity which layers cost the most"
 
 # How far an engine's answers may lie from the model's on golden frames. INT8's limits only catch a broken engine;
 # whether INT8 is good enough is decided by mAP. Raw outputs: 1 - cosine similarity of the flattened tensors. Finished
@@ -163,11 +164,14 @@ def _distance(expected: np.ndarray, actual: Optional[np.ndarray]) -> float:
     return max(0.0, 1.0 - float(a @ b) / norm)
 
 
-def choose(wanted: str, checked: Sequence[Verification], int8_failure: str = "") -> Decision:
+def choose(
+    wanted: str, checked: Sequence[Verification], int8_failure: str = "", gate: Optional[Gate] = None
+) -> Decision:
     """Pick the engine to ship. wanted is "auto" or a precision; checked holds the baseline first, INT8 after it.
 
-    int8_failure says why there is no INT8 engine although one was tried.
-    Raises VerifyError where INT8 was asked for outright and costs too much accuracy.
+    int8_failure says why there is no INT8 engine although one was tried. gate: INT8 against the baseline on the frozen
+    set, None where there is no labelled one; INT8 then ships only if it was asked for outright.
+    Raises VerifyError where INT8 was asked for outright and the gate refuses it.
     """
     by_precision: Dict[str, Verification] = {item.precision: item for item in checked}
     baseline = checked[0]
@@ -178,45 +182,31 @@ def choose(wanted: str, checked: Sequence[Verification], int8_failure: str = "")
     if int8 is None:
         sentence = f"{baseline.precision.upper()}: {int8_failure or 'there is no calibration set to make INT8 with'}"
         return Decision(baseline.engine_id, baseline.precision, sentence)
-    refusal = int8_refusal(baseline, int8)
+    refusal = int8_refusal(baseline, int8, gate)
     if refusal and wanted == "auto":
-        return Decision(
-            baseline.engine_id, baseline.precision, f"{baseline.precision.upper()} is enough here: {refusal}"
-        )
-    if _loses_too_much(baseline, int8):
-        raise VerifyError(refusal, hint="use --precision auto, or a calibration set that covers more scenes")
-    return Decision(int8.engine_id, "int8", f"INT8: {refusal or 'it ' + _gain(baseline, int8)}")
+        remedy = f"; {REMEDIES}" if gate and not gate.passed else ""
+        sentence = f"{baseline.precision.upper()} is enough here: {refusal}{remedy}"
+        return Decision(baseline.engine_id, baseline.precision, sentence)
+    if gate is not None and not gate.passed:
+        raise VerifyError(refusal, why=REMEDIES, hint="use --precision auto, or a calibration set that covers more")
+    return Decision(int8.engine_id, "int8", f"INT8: {refusal or 'it ' + _gain(baseline, int8, gate)}")
 
 
-def int8_refusal(baseline: Verification, int8: Verification) -> str:
+def int8_refusal(baseline: Verification, int8: Verification, gate: Optional[Gate]) -> str:
     """Why INT8 should not ship, or "" if it may."""
-    if baseline.accuracy is None or int8.accuracy is None:
+    if gate is None:
         return "accuracy was not measured (the detector names no labelled frozen set)"
-    if _loses_too_much(baseline, int8):
-        kept = kept_share(baseline, int8)
-        return f"INT8 keeps {kept:.1%} of {baseline.precision.upper()}'s mAP50-95, {KEPT_SHARE_MIN:.1%} is needed"
+    if not gate.passed:
+        return f"INT8 is refused, {refusal_text(gate)}"
     if int8.inference.p50_ms >= baseline.inference.p50_ms:
         return f"INT8 is no faster ({int8.inference.p50_ms:.1f} ms against {baseline.inference.p50_ms:.1f} ms)"
     return ""
 
 
-def kept_share(baseline: Verification, int8: Verification) -> float:
-    """mAP50-95 of INT8 / mAP50-95 of the baseline; 0 where the baseline finds nothing."""
-    assert baseline.accuracy is not None and int8.accuracy is not None
-    return int8.accuracy.map50_95 / baseline.accuracy.map50_95 if baseline.accuracy.map50_95 > 0 else 0.0
-
-
-def _loses_too_much(baseline: Verification, int8: Verification) -> bool:
-    measured = baseline.accuracy is not None and int8.accuracy is not None
-    return measured and kept_share(baseline, int8) < KEPT_SHARE_MIN
-
-
-def _gain(baseline: Verification, int8: Verification) -> str:
+def _gain(baseline: Verification, int8: Verification, gate: Optional[Gate]) -> str:
     speedup = baseline.inference.p50_ms / int8.inference.p50_ms
-    return (
-        f"keeps {kept_share(baseline, int8):.1%} of {baseline.precision.upper()}'s mAP50-95 "
-        f"and its inference is {speedup:.2f} x as fast"
-    )
+    faster = f"its inference is {speedup:.2f} x as fast"
+    return f"{kept_text(gate)} and {faster}{unsure_text(gate)}" if gate else faster
 
 
 def _accuracy_note(item: Verification) -> str:

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from edgekit.control.bootstrap_interval import match, mean_ap, paired_difference
+from edgekit.control import average_precision
+from edgekit.control.average_precision import match, mean_ap, mean_ap_each
+from edgekit.control.bootstrap_interval import paired_difference, paired_ratio
 from edgekit.control.evaluate import evaluate, load_predictions
-from edgekit.control.truth import PictureTruth, make_truth, objects_from_boxes
-from edgekit.core.detections import Detections
+from edgekit.control.truth import PictureTruth, make_truth
+from tests.made_up_truth import made_up, written
 
 LABELS = ["car", "person", "bus"]
-
-
-def boxes(rng, count):
-    corner = rng.uniform(0, 200, (count, 2))
-    return np.concatenate([corner, corner + rng.uniform(4, 90, (count, 2))], axis=1).astype(np.float32)
-
-
-def made_up(seed, pictures=24, crowds=True):
-    """Truth and the predictions of a mediocre detector: shifted, doubled, missed, invented, of wrong classes."""
-    rng = np.random.default_rng(seed)
-    truth, found = {}, {}
-    for number in range(pictures):
-        count = int(rng.integers(0, 9))
-        real = objects_from_boxes(boxes(rng, count), rng.integers(0, 2, count))
-        crowd = objects_from_boxes(boxes(rng, 2), rng.integers(0, 2, 2)) if crowds else Detections.empty()
-        name = f"{number}.jpg"
-        truth[name] = PictureTruth(300, 300, real, ("day", "night")[number % 2], crowd)
-        shifted = real.boxes_xyxy + rng.normal(0, 4, real.boxes_xyxy.shape).astype(np.float32)
-        all_boxes = np.concatenate([shifted, shifted[: count // 2] + 3, boxes(rng, 4)]).astype(np.float32)
-        ids = np.concatenate([real.class_ids, real.class_ids[: count // 2], rng.integers(0, 3, 4)]).astype(np.int32)
-        scores = np.round(rng.uniform(0.05, 1, len(ids)), 4).astype(np.float32)
-        found[name] = PictureTruth(300, 300, Detections(all_boxes, scores, ids))
-    return make_truth("made up", truth), found
-
-
-def written(tmp_path, found):
-    path = tmp_path / "predictions.jsonl"
-    lines = [
-        json.dumps({"image": name, "width": 300, "height": 300, "detections": one.objects.to_records()})
-        for name, one in found.items()
-    ]
-    path.write_text("\n".join(lines))
-    return path
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -75,6 +42,46 @@ def test_a_picture_that_counts_twice_is_the_same_as_two_pictures(tmp_path):
     assert mean_ap(match(truth, found, 3), weights) == pytest.approx(
         expected, abs=1e-3
     )  # equal scores come in another order
+
+
+@pytest.mark.parametrize("crowds", [True, False])
+@pytest.mark.parametrize("elements", [8_000_000, 700])  # at once, and in parts
+def test_many_draws_at_a_time_give_what_each_gives(monkeypatch, crowds, elements):
+    """The fast way is the one that gates are judged by; the slow one is the one that was compared with COCO's."""
+    monkeypatch.setattr(average_precision, "_MOST_ELEMENTS", elements)
+    truth, found = made_up(7, pictures=30, crowds=crowds)
+    matches, rng = match(truth, found, 3), np.random.default_rng(1)
+    draws = rng.integers(0, 4, (25, 30)).astype(float)
+    draws[0], draws[1] = 1, 0  # every picture once; none at all
+    assert mean_ap_each(matches, draws) == pytest.approx([mean_ap(matches, draw) for draw in draws], abs=1e-6)
+
+
+def test_an_engine_keeps_all_of_its_own_accuracy():
+    """The zero of the gate's scale; an interval around it would be made of rounding."""
+    truth, found = made_up(1)
+    matches = match(truth, found, 3)
+    same = paired_ratio(truth, matches, matches, resamples=50)
+    assert (same.ratio.value, same.ratio.low, same.ratio.high) == (1, 1, 1)
+    assert same.first_map == same.second_map > 0
+
+
+def test_a_ratio_of_some_pictures_is_that_of_a_set_of_them(tmp_path):
+    """A stratum is judged on its own pictures and no others."""
+    truth, found = made_up(5, pictures=40)
+    _, worse = made_up(6, pictures=40)
+    some = {f"{number}.jpg" for number in range(0, 40, 3)}
+    part = make_truth("part", {name: picture for name, picture in truth.pictures.items() if name in some})
+    whole = paired_ratio(truth, match(truth, found, 3), match(truth, worse, 3), some, resamples=60)
+    alone = paired_ratio(part, match(part, found, 3), match(part, worse, 3), resamples=60)
+    assert whole == alone
+
+
+def test_a_first_engine_that_finds_nothing_makes_no_ratio():
+    """0 of 0 must be a figure that nobody takes for 100 %."""
+    truth, found = made_up(5)
+    nothing = {name: PictureTruth(300, 300, one.objects.select(np.array([], int))) for name, one in found.items()}
+    paired = paired_ratio(truth, match(truth, nothing, 3), match(truth, found, 3), resamples=10)
+    assert (paired.ratio.value, paired.ratio.low, paired.ratio.high) == (0, 0, 0)
 
 
 def test_an_engine_does_not_differ_from_itself():

@@ -265,7 +265,7 @@ def test_coco_labels_are_read_and_must_cover_the_pictures(project):
         ("scenes: {count: 3, conditions: [nihgt]}", "did you mean 'night'?"),
         ("scenes: {count: 0}", "scenes.count: expected 1 or more"),
         ("scenes: {count: 1, split: tset}", "scenes.split"),
-        (SCENES + "labels: {coco: x}", "scenes bring their own"),
+        (SCENES + "labels: {yolo: x, classes: [a]}", "labels.yolo: belongs to images:"),
         ("images: {folder: .}\nlabels: {yolo: x}", "labels.classes: missing"),
         ("images: {folder: .}\nlabels: {yolo: x, coco: y, classes: [a]}", "expected one of yolo"),
     ],

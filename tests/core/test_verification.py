@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.detections import Detections
+from edgekit.core.gate import Gate, StratumKept, verdict_of
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import summarise_latency
 from edgekit.core.verification import (
@@ -16,7 +17,6 @@ from edgekit.core.verification import (
     finished_distance,
     golden_distance,
     golden_limit,
-    int8_refusal,
 )
 from edgekit.errors import VerifyError
 
@@ -29,35 +29,70 @@ def checked(precision, map50_95, p50_ms):
 FP32 = checked("fp32", 0.600, 20.0)
 
 
+def row(stratum, kept, high=None):
+    """A row of 20 pictures; without `high` the interval leaves no doubt."""
+    high = kept + 0.001 if high is None else high
+    verdict = verdict_of(stratum, 20, 0.6, kept, high)
+    return StratumKept(stratum, 20, 90, 0.6, round(0.6 * kept, 6), kept, kept - 0.001, high, verdict)
+
+
+def gate(overall, *strata, labelled_by="people"):
+    rows = (row("all", overall), *strata)
+    return Gate("FP32 engine fp32fp32", "INT8 engine int8int8", "frozen", "0" * 64, rows, 400, labelled_by)
+
+
 def test_int8_that_keeps_accuracy_and_is_faster_ships():
-    """The kit's promise at its edge: exactly 98.5 % is enough."""
-    decision = choose("auto", [FP32, checked("int8", 0.591, 10.0)])
+    """The kit's promise at its edge: exactly 98.5 % is enough, and 95 % of a stratum."""
+    decision = choose("auto", [FP32, checked("int8", 0.591, 10.0)], gate=gate(0.985, row("night", 0.95)))
     assert decision.precision == "int8"
     assert "98.5%" in decision.decision
     assert "2.00 x" in decision.decision
 
 
 @pytest.mark.parametrize(
-    "int8, reason",
+    "judged, p50_ms, reason",
     [
-        (checked("int8", 0.5909, 10.0), "98.5% is needed"),
-        (checked("int8", 0.600, 20.0), "no faster"),
-        (checked("int8", None, 10.0), "not measured"),
-        (checked("int8", 0.0, 10.0), "0.0%"),
+        (gate(0.98499), 10.0, "keeps 98.4% of FP32's mAP50-95, 98.5% is needed"),
+        (gate(0.999), 20.0, "no faster"),
+        (None, 10.0, "not measured"),
+        (gate(0.99, row("fog", 0.94), row("night", 0.912)), 10.0, "night 91.2%, fog 94.0% (95.0% is needed in each)"),
     ],
 )
-def test_int8_stays_behind_for_a_stated_reason(int8, reason):
-    """Lost: the sentence that tells a user why the fast engine does not ship."""
-    decision = choose("auto", [FP32, int8])
+def test_int8_stays_behind_for_a_stated_reason(judged, p50_ms, reason):
+    """Lost: the sentence that tells a user why the fast engine does not ship, and where it sees worse."""
+    decision = choose("auto", [FP32, checked("int8", 0.59, p50_ms)], gate=judged)
     assert decision.precision == "fp32"
     assert decision.decision.startswith("FP32 is enough here: ")
     assert reason in decision.decision
 
 
+def test_a_refusal_says_what_to_do_about_it():
+    """Lost: the way from "refused" to an INT8 that may ship."""
+    decision = choose("auto", [FP32, checked("int8", 0.5, 10.0)], gate=gate(0.9))
+    assert "edgekit calib inspect" in decision.decision and "edgekit sensitivity" in decision.decision
+    assert "edgekit" not in choose("auto", [FP32, checked("int8", 0.6, 30.0)], gate=gate(1.0)).decision
+
+
 def test_int8_asked_for_outright_still_may_not_lose_too_much():
-    """Lost: a detector that went blind because someone typed --precision int8."""
+    """Lost: a detector that went blind, or blind at night, because someone typed --precision int8."""
+    int8 = checked("int8", 0.59, 10.0)
     with pytest.raises(VerifyError, match="98.5% is needed"):
-        choose("int8", [FP32, checked("int8", 0.5, 10.0)])
+        choose("int8", [FP32, int8], gate=gate(0.8))
+    with pytest.raises(VerifyError, match="night 80.0%"):
+        choose("int8", [FP32, int8], gate=gate(0.99, row("night", 0.8)))
+
+
+def test_what_too_few_pictures_cannot_tell_ships_and_is_told():
+    """A stratum of few pictures would refuse good engines by chance; silence about it would hide bad ones."""
+    decision = choose("auto", [FP32, checked("int8", 0.6, 10.0)], gate=gate(0.99, row("fog", 0.93, high=1.02)))
+    assert decision.precision == "int8"
+    assert "too few pictures to tell: fog 93.0%" in decision.decision
+
+
+def test_agreement_with_the_model_is_never_called_accuracy():
+    """A set that nobody labelled says how much changed, not how good the detector is."""
+    decision = choose("auto", [FP32, checked("int8", None, 10.0)], gate=gate(0.99, labelled_by="model"))
+    assert decision.precision == "int8" and "agreement with the model" in decision.decision
 
 
 def test_a_failed_int8_is_told_with_its_reason():
@@ -70,13 +105,15 @@ def test_a_failed_int8_is_told_with_its_reason():
 
 def test_int8_asked_for_outright_ships_when_it_is_only_slow():
     """The user's choice counts where accuracy is kept."""
-    assert choose("int8", [FP32, checked("int8", 0.6, 30.0)]).precision == "int8"
+    assert choose("int8", [FP32, checked("int8", 0.6, 30.0)], gate=gate(1.0)).precision == "int8"
 
 
 def test_a_baseline_that_finds_nothing_never_vouches_for_int8():
     """0 of 0 is not 100 %."""
-    blind = checked("fp32", 0.0, 20.0)
-    assert "0.0%" in int8_refusal(blind, checked("int8", 0.0, 10.0))
+    nothing = StratumKept("all", 20, 90, 0.0, 0.0, 0.0, 0.0, 0.0, verdict_of("all", 20, 0.0, 0.0, 0.0))
+    judged = Gate("FP32 engine a", "INT8 engine b", "frozen", "0" * 64, (nothing,), 400)
+    decision = choose("auto", [checked("fp32", 0.0, 20.0), checked("int8", 0.0, 10.0)], gate=judged)
+    assert decision.precision == "fp32" and "the baseline finds nothing" in decision.decision
 
 
 def test_equal_outputs_have_no_distance():
