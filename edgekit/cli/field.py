@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgekit.control.field_frames import Fetched
     from edgekit.control.field_screen import Screened
     from edgekit.control.inventory import Device
-    from edgekit.core.field import FieldHealth
+    from edgekit.core.collecting import FieldHealth
     from edgekit.report.field_summary import FieldSummary
 
 

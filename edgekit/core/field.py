@@ -9,11 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from edgekit.core.collecting import FIELD_FOLDER as FIELD_FOLDER
-from edgekit.core.collecting import REASONS as REASONS
-from edgekit.core.collecting import SCENES_NAME as SCENES_NAME
-from edgekit.core.collecting import CollectSettings as CollectSettings
-from edgekit.core.collecting import FieldHealth as FieldHealth
 from edgekit.core.scene_descriptor import SceneDescriptor
 
 

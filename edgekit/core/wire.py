@@ -11,11 +11,14 @@ import functools
 import hashlib
 import json
 import math
+import types
 from typing import Any, Dict, List, Tuple, Type, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from edgekit.errors import ConfigError
 
 T = TypeVar("T")
+
+_UNIONS = (Union, getattr(types, "UnionType", Union))  # Optional[X], and X | None from Python 3.10 on
 
 
 def to_wire(value: Any) -> Any:
@@ -68,7 +71,7 @@ def _convert(kind: Any, data: Any, path: str, problems: List[str]) -> Any:
     if dataclasses.is_dataclass(kind):
         return _convert_dataclass(kind, data, path, problems)
     origin = get_origin(kind)
-    if origin is Union:
+    if origin in _UNIONS:
         return _convert_optional(kind, data, path, problems)
     if origin is tuple:
         return _convert_tuple(kind, data, path, problems)

@@ -26,12 +26,14 @@ INTERRUPTED = 130
 class Verb:
     """Where a request's type and the function that answers it are; imported when asked for, since start-up time counts.
 
-    Both "module:name" below edgekit. wants_profile: whether the function wants the device's profile.
+    Both "module:name" below edgekit. wants_profile: whether the function wants the device's profile. modest: whether it
+    is to give way to services that run meanwhile.
     """
 
     request: str
     function: str
     wants_profile: bool = False
+    modest: bool = False
 
 
 VERBS: Dict[str, Verb] = {
@@ -41,8 +43,8 @@ VERBS: Dict[str, Verb] = {
     "build": Verb("core.engine:BuildRequest", "runtime.limited_build:run_build"),
     "cameras": Verb("core.cameras:CamerasRequest", "runtime.cameras:look_at_cameras"),
     "checkup": Verb("core.checkup:CheckupRequest", "runtime.checkup:run_checkup"),
-    "predict": Verb("core.requests:PredictRequest", "runtime.predict:run_predict", wants_profile=True),
-    "golden": Verb("core.requests:GoldenRequest", "runtime.predict:run_golden", wants_profile=True),
+    "predict": Verb("core.requests:PredictRequest", "runtime.predict:run_predict", wants_profile=True, modest=True),
+    "golden": Verb("core.requests:GoldenRequest", "runtime.predict:run_golden", wants_profile=True, modest=True),
     "inspect": Verb("core.requests:InspectRequest", "runtime.inspect:inspect_engine"),
     "detect": Verb("core.requests:DetectRequest", "runtime.detect:run_detect", wants_profile=True),
     "bench": Verb("core.requests:BenchRequest", "runtime.bench:run_bench", wants_profile=True),
@@ -94,6 +96,8 @@ def _answer(arguments: Sequence[str]) -> Any:
     verb = VERBS[arguments[0]]
     request = from_wire(resolve(verb.request), _read_request(arguments[1:]), "request")
     keep_compute_cache(request)
+    if verb.modest:
+        resolve("runtime.modest:be_modest")()
     function = resolve(verb.function)
     if not verb.wants_profile:
         return function(request, _progress)

@@ -20,20 +20,18 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Type, TypeVar
 
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import BuildError, DeviceError, EdgekitError, error_from_dict, error_to_dict
 from edgekit.runtime.headroom import headroom_mib, process_mib
+from edgekit.runtime.modest import be_modest
 from edgekit.runtime.parent import end_with_parent
 
 T = TypeVar("T")
 
 _POLL_S = 0.05
 _STOP_GRACE_S = 2.0
-_NICE = 10
-_FIRST_TO_GO = "1000"
 _INTERRUPTED = "interrupted"
 
 
@@ -182,7 +180,7 @@ def _live_as_child(work: Callable[[], Any], writer: int) -> NoReturn:
     code = 1
     try:
         end_with_parent(signal.SIGKILL)
-        _be_modest()
+        be_modest()
         document = _document(work)
         with os.fdopen(writer, "wb") as stream:
             stream.write(json.dumps(document, allow_nan=False).encode("utf-8"))
@@ -208,13 +206,6 @@ def _document(work: Callable[[], Any]) -> Dict[str, Any]:
         last_line = traceback.format_exception_only(type(error), error)[-1].strip()
         what = f"edgekit failed on the device: {last_line}"
         return {"error": error_to_dict(DeviceError(what, why="this is a fault of edgekit itself"))}
-
-
-def _be_modest() -> None:
-    """Behind the services for the processors, before them when memory runs out. Source: proc(5), oom_score_adj."""
-    os.nice(_NICE)
-    with suppress(OSError):  # a container may forbid it; the parent watches all the same
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
 
 
 def _result(document: Dict[str, Any], answer: Type[T], subject: str) -> T:

@@ -10,8 +10,8 @@ from rich.console import Console
 from edgekit.cli import status as module
 from edgekit.control.fleet import Outcome
 from edgekit.core.activation import Journal
-from edgekit.core.deployment import ServiceState, StateAnswer
 from edgekit.core.collecting import FieldHealth
+from edgekit.core.deployment import ServiceState, StateAnswer
 from edgekit.core.service import Health
 from edgekit.errors import UnreachableError
 

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from edgekit.core.collecting import CollectSettings
 from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.events import EventSettings
 from edgekit.core.release import SERVICE_ONLY, ReleaseFile, ReleaseManifest
@@ -36,6 +37,7 @@ OTHER_SETTINGS = {
     "threads": 2,
     "loop": True,
     "page_port": 0,
+    "collect": CollectSettings(),
     "schema": 3,
 }
 OTHER_DETECTOR = {
@@ -85,6 +87,13 @@ def test_thresholds_are_taken_over_with_the_self_test_that_goes_with_them():
     assert needs(detector=replace(DETECTOR, **OTHER_THRESHOLDS), manifest=manifest) == ()
     on_gpu = {"manifest": on_tensorrt(manifest), "before": on_tensorrt(MANIFEST)}
     assert needs(detector=replace(DETECTOR, **OTHER_THRESHOLDS), **on_gpu) == ()
+
+
+def test_thresholds_are_taken_over_with_the_summary_of_the_calibration_set():
+    """It counts objects by them; alone it is another set's, which drift would be told of by the old one."""
+    manifest = with_file("scenes.json", with_file("detector.json"))
+    assert needs(detector=replace(DETECTOR, **OTHER_THRESHOLDS), manifest=manifest) == ()
+    assert needs(manifest=with_file("scenes.json")) == ("scenes.json",)
 
 
 def test_another_self_test_alone_is_a_restart():

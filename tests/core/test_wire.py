@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Tuple
 
@@ -158,3 +160,15 @@ def test_nan_has_no_digest():
     """NaN is not JSON, and not equal to itself."""
     with pytest.raises(ValueError, match="JSON"):
         digest({"a": math.nan})
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="this Python has no X | None")
+def test_none_may_be_written_as_python_3_10_has_it():
+    """Records of the host are written so; reading one back would end in a KeyError."""
+    kind = dataclasses.make_dataclass(
+        "Kind", [("count", Optional[int] if sys.version_info < (3, 10) else int | None, None)], frozen=True
+    )
+    assert from_wire(kind, {"count": 3}).count == 3
+    assert from_wire(kind, {"count": None}).count is None
+    with pytest.raises(ConfigError, match="count"):
+        from_wire(kind, {"count": "three"})
