@@ -15,7 +15,8 @@
     |- DeployError               8   a release could not be activated
     |  `- UnhealthyError         8   it was activated and does not work
     |- DeviceError               9   a command on a device failed, or it refuses us
-    |  `- UnreachableError       9   it cannot be reached, or the link to it broke
+    |  |- UnreachableError       9   it cannot be reached, or the link to it broke
+    |  `- OversizeError          9   it sends more than it said it would
     `- TargetMissedError        10   a measured figure is worse than the limit asked for
 
 The number is the exit code of the command line. Ctrl-C exits with 130.
@@ -103,6 +104,10 @@ class DeviceError(EdgekitError):
 
 class UnreachableError(DeviceError):
     """No answer from a device: what it does meanwhile, it does by itself. Never to be taken for a success."""
+
+
+class OversizeError(DeviceError):
+    """It sends more than it said it would."""
 
 
 class TargetMissedError(EdgekitError):

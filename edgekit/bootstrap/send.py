@@ -1,14 +1,16 @@
 """Sends a file, or the files of a folder, to standard output.
 
-Argument: {"path": what is to be sent}. For each file one JSON line {"name", "size"}, its bytes, and one JSON line
+Argument: {"path": what is to be sent, "names": those of the folder's own files that are wanted, left out for all}. A
+wanted file that is not there is passed over. For each file one JSON line {"name", "size"}, its bytes, and one JSON line
 {"sha256"}; last the line {"end": true}. A lone file is named "". A file that grows meanwhile is cut at its first size.
 """
 
 import hashlib
 import json
 import os
+import stat
 import sys
-from typing import Any, BinaryIO, Dict, Iterator, Tuple
+from typing import Any, BinaryIO, Dict, Iterator, List, Tuple
 
 CHUNK_BYTES = 1 << 18
 
@@ -23,6 +25,23 @@ def files(path: str) -> Iterator[Tuple[str, str]]:
         yield os.path.relpath(each, path), each
 
 
+def named(folder: str, names: List[str]) -> Iterator[Tuple[str, str]]:
+    """(name, path) of each of these files of a folder. Raises OSError for a name that leads elsewhere."""
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise OSError(f"{name!r} is no plain name of a file")
+        yield name, os.path.join(folder, name)
+
+
+def opened(path: str) -> BinaryIO:
+    """A file to read. Opening a pipe would wait for its writer."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no file")
+    return os.fdopen(descriptor, "rb")
+
+
 def put(out: BinaryIO, line: Dict[str, Any]) -> None:
     """Write one line of JSON."""
     out.write(json.dumps(line).encode() + b"\n")
@@ -31,7 +50,7 @@ def put(out: BinaryIO, line: Dict[str, Any]) -> None:
 def send(out: BinaryIO, name: str, path: str) -> None:
     """Write one file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with opened(path) as stream:
         left = os.fstat(stream.fileno()).st_size
         put(out, {"name": name, "size": left})
         while left:
@@ -44,11 +63,24 @@ def send(out: BinaryIO, name: str, path: str) -> None:
     put(out, {"sha256": digest.hexdigest()})
 
 
+def send_named(out: BinaryIO, folder: str, names: List[str]) -> None:
+    """Write the named files of a folder that are there."""
+    for name, path in named(folder, names):
+        try:
+            send(out, name, path)
+        except FileNotFoundError:  # of opening it, before anything of it was written
+            continue
+
+
 def main() -> int:
     """Send everything."""
+    argument = json.loads(sys.argv[1])
     try:
-        for name, path in files(json.loads(sys.argv[1])["path"]):
-            send(sys.stdout.buffer, name, path)
+        if "names" in argument:
+            send_named(sys.stdout.buffer, argument["path"], argument["names"])
+        else:
+            for name, path in files(argument["path"]):
+                send(sys.stdout.buffer, name, path)
         put(sys.stdout.buffer, {"end": True})
     except OSError as error:
         sys.stderr.write(f"{error}\n")

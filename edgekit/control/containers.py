@@ -108,6 +108,9 @@ class ContainerLink:
     def fetch(self, remote: str, local: Path) -> None:
         self._link.fetch(remote, local)
 
+    def fetch_files(self, remote: str, sizes: Mapping[str, int], local: Path) -> None:
+        self._link.fetch_files(remote, sizes, local)
+
     def work_folder(self) -> AbstractContextManager[str]:
         return self._link.work_folder()
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from edgekit.core.progress import OnProgress
+from edgekit.errors import DeviceError, OversizeError
 
 T = TypeVar("T")
 
@@ -46,11 +47,32 @@ class Link(Protocol):
     def fetch(self, remote: str, local: Path) -> None:
         """Copy a file or a folder of files from the device. A file appears under its name only when whole."""
 
+    def fetch_files(self, remote: str, sizes: Mapping[str, int], local: Path) -> None:
+        """Copy those of the named files of the folder `remote` that are there into the folder `local`, at one go.
+
+        sizes: name -> bytes at most; some hundred names. A file that is not there is passed over; each of the others
+        appears under its name only when whole. Raises OversizeError for a larger file before any of it is written, and
+        DeviceError for a name that is not plain, or was not asked for, and for a file that cannot be read; files that
+        came before it stay. Raises UnreachableError as `call` does, OSError where `local` cannot be written.
+        """
+
     def work_folder(self) -> AbstractContextManager[str]:
         """A fresh folder there for one conversation's files, removed at its end."""
 
     def close(self) -> None:
         """Disconnect. What the device does by itself goes on."""
+
+
+def check_plain(names: Iterable[str]) -> None:
+    """Names of files in a folder, and nothing that leads elsewhere. Raises DeviceError, for a device may tell them."""
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise DeviceError(f"{name[:80]!a} is no plain name of a file")
+
+
+def oversize(name: str, size: int, most: int) -> OversizeError:
+    """The error for a file of `size` bytes where at most `most` were expected."""
+    return OversizeError(f"{name} has {size} bytes, expected at most {most}")
 
 
 def engines_dir(link: Link) -> str:

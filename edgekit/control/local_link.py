@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,12 @@ from typing import IO, Any, TypeVar
 
 from edgekit.control.blobs import chunks_of, size_of
 from edgekit.control.conversation import Explain, conclude, read_events
-from edgekit.control.link import PACKAGE, silent
+from edgekit.control.link import PACKAGE, check_plain, oversize, silent
 from edgekit.core.deployment import Blob, MissingAnswer, MissingRequest
 from edgekit.core.progress import OnProgress
 from edgekit.core.wire import to_wire
 from edgekit.errors import DeviceError
-from edgekit.files import replacing
+from edgekit.files import replacing, write_bytes
 
 T = TypeVar("T")
 
@@ -67,6 +68,13 @@ class LocalLink:
             return
         with replacing(local) as temporary:
             shutil.copyfile(remote, temporary)
+
+    def fetch_files(self, remote: str, sizes: Mapping[str, int], local: Path) -> None:
+        check_plain(sizes)
+        for name, most in sizes.items():
+            content = _read_limited(Path(remote) / name, most)
+            if content is not None:
+                write_bytes(local / name, content)
 
     def work_folder(self) -> AbstractContextManager[str]:
         base = Path(self.root)
@@ -127,6 +135,27 @@ def _deliver(content: Path | bytes, sha256: str, incoming: Path) -> None:
         part.unlink()
         raise DeviceError(f"{content if isinstance(content, Path) else sha256} changed while it was sent")
     os.replace(part, incoming / sha256)
+
+
+def _read_limited(path: Path, most: int) -> bytes | None:
+    """A file's content, None if there is none. Raises OversizeError, DeviceError if it cannot be read."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DeviceError(f"{path} is no file")
+            if status.st_size > most:
+                raise oversize(path.name, status.st_size, most)
+            return stream.read(status.st_size)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DeviceError(f"{path} cannot be read", why=str(error.strerror)) from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opening a pipe would wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _find_python(device: str, python: str) -> str:

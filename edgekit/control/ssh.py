@@ -16,7 +16,7 @@ from edgekit.control.blobs import size_of
 from edgekit.control.conversation import broken_off, conclude, read_events
 from edgekit.control.device_code import this_code
 from edgekit.control.inventory import Device
-from edgekit.control.link import DEVICE_ROOT, silent
+from edgekit.control.link import DEVICE_ROOT, check_plain, silent
 from edgekit.control.remote_command import MARK, NO_CODE, NO_PYTHON, explain_exit, script_command, verb_command
 from edgekit.control.ssh_files import (
     bytes_to_come,
@@ -126,10 +126,11 @@ class SSHLink:
         return posixpath.join(folder, listed[0].path) if local.is_file() else folder
 
     def fetch(self, remote: str, local: Path) -> None:
-        process = self._script("send", {"path": remote})
-        whole = self._ending(process, lambda: unpack(process.chunks(), local))
-        if process.wait() != 0 or not whole:
-            raise DeviceError(f"{remote} of {self.device} cannot be read", why="\n".join(process.tail))
+        self._send({"path": remote}, local, None)
+
+    def fetch_files(self, remote: str, sizes: Mapping[str, int], local: Path) -> None:
+        check_plain(sizes)
+        self._send({"path": remote, "names": list(sizes)}, local, sizes)
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[str]:
@@ -214,6 +215,13 @@ class SSHLink:
         process = self._start(command, stdin, limit_s)
         last = self._ending(process, lambda: read_events(process.lines(), on_progress))
         return last, process.wait(), list(process.tail)
+
+    def _send(self, argument: Mapping[str, Any], local: Path, sizes: Mapping[str, int] | None) -> None:
+        """Let the device send files."""
+        process = self._script("send", argument)
+        whole = self._ending(process, lambda: unpack(process.chunks(), local, sizes))
+        if process.wait() != 0 or not whole:
+            raise DeviceError(f"{argument['path']} of {self.device} cannot be read", why="\n".join(process.tail))
 
     def _receive(self, code: str, total: int, frames: Iterable[bytes], on_progress: OnProgress) -> list[str]:
         """Send files; those that must be sent again."""

@@ -10,10 +10,14 @@ from typing import Any
 
 from edgekit.control.blobs import chunks_of, size_of
 from edgekit.control.device_code import DeviceCode
+from edgekit.control.link import oversize
 from edgekit.control.remote_command import MARK
 from edgekit.core.release import ReleaseFile
 from edgekit.errors import DeviceError, UsageError
 from edgekit.files import replacing
+
+_MOST_LINE_BYTES = 1 << 16
+_MOST_BEFORE_BYTES = 1 << 20  # what start-up files of a login shell print
 
 
 def code_frames(code: DeviceCode) -> Iterator[bytes]:
@@ -51,23 +55,46 @@ def listed_files(local: Path) -> dict[str, Path]:
     return found
 
 
-def unpack(chunks: Iterable[bytes], local: Path) -> bool:
+def unpack(chunks: Iterable[bytes], local: Path, sizes: Mapping[str, int] | None) -> bool:
     """Write what send.py sends: a file at `local`, or files in the folder `local`. False if it ended too early.
 
-    Raises DeviceError for a damaged file, or a name that leads out of the folder.
+    sizes: the names that were asked for, each with its bytes at most; None for any. Raises DeviceError for a damaged
+    file, a name that leads out of the folder or was not asked for, and a stream that send.py does not write;
+    OversizeError for a larger file, before any of it is written.
     """
     stream = _Stream(chunks)
+    to_come = None if sizes is None else dict(sizes)
     while True:
         header = stream.event()
         if header is None or header.get("end"):
             return header is not None
-        with replacing(_inside(local, str(header["name"]))) as temporary, temporary.open("wb") as target:
+        name, size = _announced(header)
+        if to_come is not None:
+            _check_asked(name, size, to_come)
+        with replacing(_inside(local, name)) as temporary, temporary.open("wb") as target:
             digest = hashlib.sha256()
-            for piece in stream.pieces(int(header["size"])):
+            for piece in stream.pieces(size):
                 digest.update(piece)
                 target.write(piece)
             if (stream.event() or {}).get("sha256") != digest.hexdigest():
-                raise DeviceError(f"{header['name'] or local.name} did not arrive whole", hint="the same command again")
+                raise DeviceError(f"{name or local.name} did not arrive whole", hint="the same command again")
+
+
+def _announced(header: Mapping[str, Any]) -> tuple[str, int]:
+    """Name and size in bytes of the file that comes next."""
+    name, size = header.get("name"), header.get("size")
+    if not isinstance(name, str) or type(size) is not int or size < 0:
+        raise DeviceError("the device sent a file without a name or a size")
+    return name, size
+
+
+def _check_asked(name: str, size: int, to_come: dict[str, int]) -> None:
+    """Strike a file off those that may still come: one that came again and again would never end."""
+    most = to_come.pop(name, None)
+    if most is None:
+        raise DeviceError(f"the device sent {name[:80]!a}, which was not asked for, or came already")
+    if size > most:
+        raise oversize(name, size, most)
 
 
 class _Stream:
@@ -77,15 +104,19 @@ class _Stream:
         self._chunks = iter(chunks)
         self._buffer = b""
         while MARK not in self._buffer and self._more():
-            pass
+            self._check_length(_MOST_BEFORE_BYTES)
         self._buffer = self._buffer.partition(MARK)[2]
 
     def event(self) -> dict[str, Any] | None:
         while b"\n" not in self._buffer:
+            self._check_length(_MOST_LINE_BYTES)
             if not self._more():
                 return None
         line, self._buffer = self._buffer.split(b"\n", 1)
-        found = json.loads(line)
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            raise DeviceError("the device sent something else than files") from None
         return found if isinstance(found, dict) else None
 
     def pieces(self, size: int) -> Iterator[bytes]:
@@ -95,6 +126,10 @@ class _Stream:
             piece, self._buffer = self._buffer[:size], self._buffer[size:]
             size -= len(piece)
             yield piece
+
+    def _check_length(self, most: int) -> None:
+        if len(self._buffer) > most:
+            raise DeviceError("the device sent something else than files", why=f"{most} bytes without an end of line")
 
     def _more(self) -> bool:
         piece = next(self._chunks, b"")

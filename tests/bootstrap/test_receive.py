@@ -183,6 +183,18 @@ PYTHON_3_6 = next(
 def test_the_scripts_run_on_python_3_6(name, tmp_path):
     """JetPack 4's Python must get as far as the reason why it is refused."""
     argument = {"root": str(tmp_path), "total": 0, "code": "", "path": str(tmp_path)}
-    words = [PYTHON_3_6, "-I", "-c", bootstrap.source(name), json.dumps(argument)]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (0, b"")
+    for more in ({}, {"names": ["gone"]}):
+        words = [PYTHON_3_6, "-I", "-c", bootstrap.source(name), json.dumps({**argument, **more})]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_sender_takes_plain_names_alone(tmp_path):
+    """It runs with the rights of whoever logs in."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("key")
+    argument = json.dumps({"path": str(tmp_path / "in"), "names": ["gone", "../secret"]})
+    words = [sys.executable, "-I", "-c", bootstrap.source("send"), argument]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (9, b"")
+    assert b"no plain name" in done.stderr

@@ -31,15 +31,21 @@ def device(tmp_path):
 
 
 class Cut(LocalLink):
-    """A link that breaks after so many files."""
+    """A link that breaks after so many files, in the middle of a batch."""
 
     left = 2
 
-    def fetch(self, remote, local):
-        if self.left == 0:
-            raise UnreachableError("the link broke")
-        self.left -= 1
-        super().fetch(remote, local)
+    def fetch_files(self, remote, sizes, local):
+        super().fetch_files(remote, dict(list(sizes.items())[: self.left]), local)
+        raise UnreachableError("the link broke")
+
+
+class Noting(LocalLink):
+    """Which names were asked for at one go."""
+
+    def fetch_files(self, remote, sizes, local):
+        self.asked = [*getattr(self, "asked", []), list(sizes)]
+        super().fetch_files(remote, sizes, local)
 
 
 class Lying(LocalLink):
@@ -121,19 +127,21 @@ def test_a_frame_that_goes_between_the_list_and_the_fetch_is_counted_and_no_erro
     """The service makes room whenever it must, also in the middle of a fetch."""
     kept = device.keep_scenes("day", 3)
     link = LocalLink("local", device.project.device_root("local"))
-    fetch = link.fetch
+    fetch_files = link.fetch_files
 
-    def removing(remote, local):
+    def removing(remote, sizes, local):
         for path in device.folder.glob(f"{kept[2].sha256}.*"):
             path.unlink()
-        fetch(remote, local)
+        fetch_files(remote, sizes, local)
 
-    link.fetch = removing
+    link.fetch_files = removing
     fetched = fetch_over(device, link)
     assert (fetched.new, fetched.gone, fetched.refused) == (2, 1, ())
 
 
-@pytest.mark.parametrize(("lie", "why"), [({"bytes": 100}, "size"), ({"sha256": "ab" * 32}, "digest")])
+@pytest.mark.parametrize(
+    ("lie", "why"), [({"bytes": 100}, "size"), ({"bytes": 1 << 20}, "size"), ({"sha256": "ab" * 32}, "digest")]
+)
 def test_a_picture_that_is_not_what_its_json_says_is_not_kept(device, lie, why):
     """A torn or exchanged file must be known before anything decodes it."""
     kept = device.keep_scenes("day", 1)[0]
@@ -143,7 +151,7 @@ def test_a_picture_that_is_not_what_its_json_says_is_not_kept(device, lie, why):
     fetched = fetch_over(device, lying(device, told))
     assert [one.why for one in fetched.refused] == [why]
     assert fetched.frames == ()
-    assert not list(fetched.folder.glob("*.arriving")) and not list(fetched.folder.glob("*.jpg"))
+    assert not (fetched.folder / ".arriving").exists() and not list(fetched.folder.glob("*.jpg"))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +188,7 @@ def test_an_honest_description_is_fetched():
 def test_a_frame_with_a_wrong_description_is_not_even_fetched(device):
     kept = device.keep_scenes("day", 1)[0]
     link = lying(device, replace(kept, sha256="../../../../etc/passwd"))
-    link.fetch = lambda remote, local: pytest.fail(f"fetched {remote}")
+    link.fetch_files = lambda remote, sizes, local: sizes and pytest.fail(f"fetched {sizes}")
     fetched = fetch_over(device, link)
     assert [(one.why, one.sha256) for one in fetched.refused] == [("foreign", "")]
     assert fetched.damaged == ("?[2Jgone",)
@@ -201,30 +209,65 @@ def test_frames_that_cannot_be_read_there_are_an_error_if_none_comes(device):
     device.keep_scenes("day", 2)
     link = device.link
 
-    def refused(remote, local):
+    def refused(remote, sizes, local):
         raise DeviceError(f"{remote} cannot be read", why="Permission denied")
 
-    link.fetch = refused
+    link.fetch_files = refused
     with pytest.raises(DeviceError, match="2 frames that local has kept cannot be read there"):
         fetch_over(device, link)
 
 
 def test_one_frame_that_cannot_be_read_there_is_told_and_does_not_stop_the_others(device):
-    kept = device.keep_scenes("day", 2)
-    link = device.link
-    fetch = link.fetch
-
-    def half(remote, local):
-        if kept[0].sha256 in remote:
-            raise DeviceError("Input/output error")
-        fetch(remote, local)
-
-    link.fetch = half
-    fetched = fetch_over(device, link)
-    assert (fetched.new, [(one.why, one.sha256) for one in fetched.refused]) == (1, [("not fetched", kept[0].sha256)])
+    kept = device.keep_scenes("day", 4)
+    picture = device.folder / f"{kept[1].sha256}.jpg"
+    content = picture.read_bytes()
+    picture.unlink()
+    picture.mkdir()
+    fetched = fetch_over(device, lying(device, *kept))
+    assert (fetched.new, [(one.why, one.sha256) for one in fetched.refused]) == (3, [("not fetched", kept[1].sha256)])
+    picture.rmdir()
+    picture.write_bytes(content)
     result = screen(device.project, fetched, device.detector, quiet)
     write_field_sets(device.project, device.device, device.detector, result, quiet)
     assert device.fetch().new == 1, "it is asked for again"
+
+
+def test_one_larger_frame_of_a_batch_costs_itself_alone(device):
+    """One torn file on a device must not keep away the rest of its frames for ever."""
+    kept = device.keep_scenes("day", 3)
+    with (device.folder / f"{kept[1].sha256}.jpg").open("ab") as stream:
+        stream.write(b"grown")
+    fetched = fetch_over(device, lying(device, *kept))
+    assert [frame.kept for frame in fetched.frames] == [kept[0], kept[2]]
+    assert [(one.why, one.sha256, one.stream) for one in fetched.refused] == [("size", kept[1].sha256, "gate")]
+    assert f"at most {kept[1].bytes}" in fetched.refused[0].detail
+
+
+def test_frames_come_in_batches_with_progress_after_each(device, monkeypatch):
+    """A frame for each call took a third of a second over SSH: a minute and a half for a full device."""
+    monkeypatch.setattr(field_frames, "_AT_ONCE", 2)
+    device.keep_scenes("day", 5)
+    link, told = Noting("local", device.project.device_root("local")), []
+    fetched = field_frames.fetch_frames(device.project, device.device, link, lambda *what: told.append(what))
+    assert [len(names) for names in link.asked] == [2, 2, 1]
+    assert [event for event in told if event[0] == "fetch frames of local"] == [
+        ("fetch frames of local", done, 5) for done in (2, 4, 5)
+    ]
+    assert fetched.new == 5
+
+
+def test_what_a_killed_fetch_left_behind_goes_and_is_no_frame(device):
+    """It would lie there for ever, or be taken for a picture that was checked."""
+    kept = device.keep_scenes("day", 1)[0]
+    left = field_frames.field_folder(device.project, "local", "tiny") / ".arriving" / f"{kept.sha256}.jpg"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    assert fetched_before(device.project, device.device).frames == ()
+    assert device.fetch().new == 1
+    assert not left.parent.exists()
+    left.parent.mkdir()
+    assert device.fetch().new == 0
+    assert not left.parent.exists(), "also if there is nothing to fetch"
 
 
 def test_a_disk_that_would_be_filled_is_refused_before_the_first_frame(device, monkeypatch):

@@ -22,7 +22,7 @@ from edgekit.control.local_link import LocalLink
 from edgekit.control.project import Project
 from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.device import DeviceProfile
-from edgekit.errors import ConfigError, DeployError, DeviceError, UsageError
+from edgekit.errors import ConfigError, DeployError, DeviceError, OversizeError, UsageError
 
 
 @pytest.fixture
@@ -115,6 +115,52 @@ def test_a_file_or_a_folder_is_fetched_whole(link, tmp_path):
             link.fetch(f"{folder}/none", tmp_path / "1.txt")
     assert (tmp_path / "here" / "1.txt").read_text() == (tmp_path / "1.txt").read_text() == "one"
     assert not Path(folder).exists()
+
+
+@pytest.fixture
+def there(tmp_path):
+    """A folder of a device with three files."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_the_named_files_of_a_folder_come_and_absent_ones_are_passed_over(link, there, tmp_path):
+    """A device drops frames while they are fetched: that is no error."""
+    link.fetch_files(str(there), {"a.jpg": 5, "gone.jpg": 5, "c.jpg": 99}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == ["a.jpg", "c.jpg"]
+    assert (tmp_path / "here" / "c.jpg").read_text() == "c.jpg"
+    link.fetch_files(str(tmp_path / "none"), {"a.jpg": 5}, tmp_path / "here")
+
+
+def test_nothing_of_a_larger_file_is_kept(link, there, tmp_path):
+    """What came before it stays, and nothing after it comes."""
+    with pytest.raises(OversizeError, match=r"b\.jpg has 5 bytes, expected at most 4"):
+        link.fetch_files(str(there), {"a.jpg": 5, "b.jpg": 4, "c.jpg": 5}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "..", ".", "", "sub/a.jpg", "a\0.jpg"])
+def test_a_name_that_leads_elsewhere_is_refused(link, there, tmp_path, name):
+    """Names are told by devices, and the folder beside may be anyone's."""
+    (tmp_path / "secret").write_text("key")
+    with pytest.raises(DeviceError, match="no plain name"):
+        link.fetch_files(str(there), {"a.jpg": 5, name: 99}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file_is_an_error_and_no_wait(link, there, tmp_path, make):
+    """A pipe would be waited for, without an end."""
+    make(there / "d.jpg")
+    with pytest.raises(DeviceError, match=r"d\.jpg"):
+        link.fetch_files(str(there), {"d.jpg": 5}, tmp_path / "here")
 
 
 def save_script(path, text):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit import bootstrap
 from edgekit.control import ssh_connection, ssh_process
 from edgekit.control.device_code import this_code
 from edgekit.control.host_keys import HostKey, pin_key
@@ -22,7 +23,7 @@ from edgekit.control.link import PACKAGE
 from edgekit.control.ssh import SSHLink
 from edgekit.core.deployment import ServiceRequest, ServiceState, StateAnswer, StateRequest
 from edgekit.core.device import DeviceProfile
-from edgekit.errors import DeployError, DeviceError, UnreachableError, UsageError
+from edgekit.errors import DeployError, DeviceError, OversizeError, UnreachableError, UsageError
 from tests.ssh_server import Cable, SSHServer, make_key
 
 
@@ -252,6 +253,108 @@ def test_a_file_that_is_not_there_is_an_error_and_makes_no_file(link, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.fixture
+def there(tmp_path):
+    """A folder of the device with three files."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_text(name)
+    return str(folder)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_the_named_files_of_a_folder_come_in_one_process(link, server, there, tmp_path):
+    """A process for each of a hundred frames took half a minute; one that is gone meanwhile is no error."""
+    link.fetch_files(there, {"a.jpg": 5, "gone.jpg": 5, "c.jpg": 99}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == ["a.jpg", "c.jpg"]
+    assert (tmp_path / "here" / "c.jpg").read_text() == "c.jpg"
+    assert len(server.commands) == 1
+
+
+def test_nothing_of_a_larger_file_is_kept(link, there, tmp_path):
+    with pytest.raises(OversizeError, match=r"b\.jpg has 5 bytes, expected at most 4"):
+        link.fetch_files(there, {"a.jpg": 5, "b.jpg": 4, "c.jpg": 5}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == ["a.jpg"]
+    assert link.run_script("print(1)") == "1\n", "the connection is still good"
+
+
+def test_a_file_that_cannot_be_read_is_told_and_those_before_it_stay(link, there, tmp_path):
+    """A pipe would be waited for, without an end."""
+    os.mkfifo(f"{there}/b.pipe")
+    with pytest.raises(DeviceError, match="cannot be read") as told:
+        link.fetch_files(there, {"a.jpg": 5, "b.pipe": 5, "c.jpg": 5}, tmp_path / "here")
+    assert "b.pipe is no file" in told.value.why
+    assert names_in(tmp_path / "here") == ["a.jpg"]
+
+
+def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_asked(link, server, there, tmp_path):
+    with pytest.raises(DeviceError, match="no plain name"):
+        link.fetch_files(there, {"../known_hosts": 9999}, tmp_path / "here")
+    assert server.commands == []
+
+
+ONE = '{"name": "a.jpg", "size": 1}'
+HOSTILE = {
+    "an endless file": ('w(\'{"name": "a.jpg", "size": 99999999999}\\n\')\nwhile True: w(\'x\' * 65536)', "at most 5"),
+    "an endless line": ("while True: w('x' * 65536)", "without an end of line"),
+    "the same file without end": (f"while True: w({ONE!r} + '\\nx' + OK)", "came already"),
+    "a file nobody asked for": ('w(\'{"name": "b.jpg", "size": 1}\\nx\' + OK)', "not asked for"),
+    "a file elsewhere": ('w(\'{"name": "../planted", "size": 1}\\nx\' + OK)', "not asked for"),
+    "a file without a name": ('w(\'{"name": "", "size": 1}\\nx\' + OK)', "not asked for"),
+    "no size": ('w(\'{"name": "a.jpg"}\\n\')', "without a name or a size"),
+    "a negative size": ('w(\'{"name": "a.jpg", "size": -1}\\n\')', "without a name or a size"),
+    "nested brackets": ("w('[' * 60000 + '\\n')", "something else than files"),
+    "half a file": ('w(\'{"name": "a.jpg", "size": 5}\\nxx\')', "did not arrive whole"),
+    "nothing": ("pass", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_a_device_that_sends_something_else_fills_no_disk_and_plants_no_file(
+    link, there, tmp_path, monkeypatch, body, said
+):
+    """A device on a street may be anyone's; what it may send is known before it is asked."""
+    trailer = f'{{"sha256": "{sha256(b"x")}"}}\n'
+    script = f"import sys\nw, OK = sys.stdout.write, {trailer!r}\n{body}\n"
+    monkeypatch.setattr(bootstrap, "source", lambda name: script)
+    before = names_in(tmp_path)
+    with pytest.raises(DeviceError, match=said):
+        link.fetch_files(there, {"a.jpg": 5}, tmp_path / "here")
+    assert set(names_in(tmp_path / "here")) <= ({"a.jpg"} if "already" in said else set())
+    assert [name for name in names_in(tmp_path) if name != "here"] == before
+
+
+def test_files_that_came_before_the_link_broke_stay_and_the_next_call_brings_the_rest(
+    link, server, there, tmp_path, monkeypatch
+):
+    """Links to cameras on masts break; what came must count."""
+    source = bootstrap.source("send").replace(
+        'put(sys.stdout.buffer, {"end": True})', "sys.stdout.flush(); time.sleep(20)"
+    )
+    with monkeypatch.context() as stuck:
+        stuck.setattr(bootstrap, "source", lambda name: "import time\n" + source)
+        dropping = threading.Thread(target=_drop_after, args=(server, tmp_path / "here" / "a.jpg"))
+        dropping.start()
+        with pytest.raises(DeviceError):
+            link.fetch_files(there, {"a.jpg": 5}, tmp_path / "here")
+        dropping.join()
+    assert names_in(tmp_path / "here") == ["a.jpg"]
+    link.fetch_files(there, {"b.jpg": 5, "c.jpg": 5}, tmp_path / "here")
+    assert names_in(tmp_path / "here") == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def _drop_after(server, path):
+    """Break the connection once that file is here."""
+    limit_s = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < limit_s:
+        time.sleep(0.01)
+    server.drop()
+
+
 def test_a_work_folder_is_gone_afterwards(link):
     with link.work_folder() as folder:
         assert Path(folder).parent == Path(link.root)
@@ -262,8 +365,6 @@ def test_a_work_folder_is_gone_afterwards(link):
 def test_a_full_disk_is_told_and_frees_what_was_begun(link, root, monkeypatch):
     """The receiver asks for free space before it takes a byte."""
     shutil.rmtree(root / "code")
-    from edgekit import bootstrap
-
     source = bootstrap.source("receive").replace("256 << 20", "1 << 60")
     monkeypatch.setattr(bootstrap, "source", lambda name: source)
     with pytest.raises(DeviceError, match="disk is full") as told:
