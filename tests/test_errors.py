@@ -30,6 +30,7 @@ CODES = {
     "UnhealthyError": 8,
     "DeviceError": 9,
     "UnreachableError": 9,
+    "OversizeError": 9,
     "TargetMissedError": 10,
 }
 
