@@ -81,7 +81,8 @@ def gather_evidence(
 
     unquantised, candidate = built.checked
     return Evidence(
-        unquantised=gate(built.unquantised, frozen),
+        # Agreement with the model says too little to let a quantised engine into service.
+        unquantised=gate(built.unquantised, frozen if frozen and frozen.truth else None),
         serving=gate(serving, frozen),
         holdout=gate(serving, holdout),
         serving_precision=serving.precision,

@@ -134,6 +134,8 @@ def decide(evidence: Evidence, *, accept_equal: bool = False) -> Decision:
     found = evidence.unquantised.lost
     if found:
         return _loses(evidence.unquantised, found, "the frozen set")
+    if not evidence.unquantised.passed:
+        return Decision(False, "not measured", f"{evidence.unquantised.baseline} finds nothing on the frozen set")
     if evidence.must_be_faster and evidence.candidate_p50_ms >= evidence.unquantised_p50_ms:
         times = f"{evidence.candidate_p50_ms:.1f} ms against {evidence.unquantised_p50_ms:.1f} ms"
         return Decision(False, "slower", f"INT8 is no faster than {evidence.unquantised.baseline} ({times})")

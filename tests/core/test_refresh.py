@@ -130,6 +130,12 @@ def test_without_a_frozen_set_nothing_is_promoted():
     assert decide(evidence(unquantised=None, serving=None)).cause == "not measured"
 
 
+def test_an_unquantised_engine_that_finds_nothing_vouches_for_nobody():
+    """Of nothing everything is kept: a broken baseline would let any candidate pass."""
+    decision = decide(evidence(unquantised=gate(row(kept=0.0, verdict="not judged"))))
+    assert (decision.promote, decision.cause) == (False, "not measured")
+
+
 def test_a_record_survives_its_file():
     """The history is what a decision is looked up in years later."""
     record = Refresh(
