@@ -34,6 +34,7 @@ def run(python: str, argument: str = "{}", **environment: str) -> DeviceFacts:
     return read_facts(parse_collected(done.stdout))
 
 
+@pytest.mark.timed
 def test_this_machine_is_told_as_it_is() -> None:
     """The same figures as the probe's, from a script that has nothing of edgekit."""
     began_s = time.monotonic()

@@ -60,6 +60,7 @@ def test_the_page_of_a_service_shows_its_cameras_live(look):
     assert look.complaints() == []
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["killed", "hanging"])
 def test_a_dead_camera_shows_as_such_within_6_seconds_and_comes_back(look, camera, how):
     """Killed, it breaks the connection; hanging, it keeps it and says nothing: the picture must not pass for live."""

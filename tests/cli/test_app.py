@@ -63,6 +63,7 @@ def test_help_names_every_verb_and_imports_none():
     assert done.stderr == ""
 
 
+@pytest.mark.timed
 def test_help_comes_within_the_promised_time():
     """0.3 s is the goal; the best of five leaves out the other programs of a busy machine."""
     times_s = []

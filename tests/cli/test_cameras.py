@@ -56,6 +56,7 @@ def test_cameras_that_are_well_are_a_table_with_pictures_and_one_sheet(cameras, 
     assert "GStreamer" in done.stdout  # or that there is none
 
 
+@pytest.mark.timed
 def test_a_dead_camera_is_exit_code_4_with_its_reason_and_without_its_password(cameras, dead, tmp_path):
     """A nightly check must ring; and its mail is read by many."""
     done = cameras(dead, "--save", "here")

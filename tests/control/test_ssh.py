@@ -492,6 +492,7 @@ def test_a_connection_lost_during_a_call_is_unreachable_and_the_next_call_connec
     assert link.run_script("print(1)") == "1\n"
 
 
+@pytest.mark.timed
 def test_a_cut_cable_is_noticed_though_nobody_tells(connect, server, known_hosts, monkeypatch):
     """A black hole sends no error: without a sign of life asked for, a call would wait for ever."""
     monkeypatch.setattr(ssh_process, "SILENCE_LIMIT_S", 1.0)

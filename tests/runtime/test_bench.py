@@ -34,6 +34,7 @@ def bench(monkeypatch, engine, progress=quiet, **options):
     return run_bench(BenchRequest("x", engine.detector, **settings), None, progress)
 
 
+@pytest.mark.timed
 def test_an_engine_that_sets_the_pace_gives_its_own_rate(monkeypatch):
     """Every figure of the kit rests on this count. 5 ms a call are just under 200 frames a second."""
     answer = bench(monkeypatch, FakeEngine(delay_s=0.005))
@@ -46,6 +47,7 @@ def test_an_engine_that_sets_the_pace_gives_its_own_rate(monkeypatch):
     assert measured.frames <= measured.detections <= measured.frames + 2
 
 
+@pytest.mark.timed
 def test_stages_are_told_apart(monkeypatch):
     """The wrong stage would be made faster."""
     stages = bench(monkeypatch, FakeEngine(delay_s=0.005)).measurement.stages
@@ -57,6 +59,7 @@ def test_stages_are_told_apart(monkeypatch):
     assert stages["end_to_end"].p50_ms > stages["inference"].p50_ms
 
 
+@pytest.mark.timed
 def test_a_slow_start_is_not_counted(monkeypatch):
     """The first calls of an engine take many times as long: the rate would depend on the duration."""
 
@@ -69,6 +72,7 @@ def test_a_slow_start_is_not_counted(monkeypatch):
     assert answer.measurement.stages["inference"].max_ms < 200
 
 
+@pytest.mark.timed
 def test_a_batch_counts_its_frames(monkeypatch):
     """A batch of 4 would show a quarter of its rate, or four times."""
     answer = bench(monkeypatch, FakeEngine(detector_spec(max_batch=4), delay_s=0.01), batch=4)
@@ -111,6 +115,7 @@ def test_progress_covers_the_measured_time(monkeypatch):
     assert 3 <= len(events) <= 5
 
 
+@pytest.mark.timed
 def test_a_live_source_counts_its_dropped_frames(monkeypatch):
     """A camera that is too fast for the engine would look fully served."""
     monkeypatch.setattr("edgekit.runtime.bench.open_source", lambda uri: Greys(None, live=True, fps=100.0))

@@ -92,6 +92,7 @@ def beside(path):
     return json.loads(path.with_suffix(".json").read_text())
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("camera_fps", [5.0, 10.0, 15.0, 30.0])
 def test_a_clip_shows_the_time_around_an_event_at_its_real_pace(tmp_path, camera_fps):
     """A thief would run through the picture in half a second, or have left it before the clip begins."""
@@ -108,6 +109,7 @@ def test_a_clip_shows_the_time_around_an_event_at_its_real_pace(tmp_path, camera
     assert told["events"][0]["time_s"] == pytest.approx(began_s + 6)
 
 
+@pytest.mark.timed
 def test_events_close_together_share_a_clip_and_others_do_not(tmp_path):
     """One visit would be ten files, or the second visit would be missing."""
     record(tmp_path, 24, [3.0, 5.0, 15.0], "?before_s=1&after_s=3")
@@ -196,6 +198,7 @@ def test_a_stream_that_changes_its_size_stays_in_one_clip(tmp_path):
     assert len(frames) >= 19
 
 
+@pytest.mark.timed
 def test_a_worker_that_is_too_slow_drops_frames_of_clips_and_says_so(tmp_path, monkeypatch):
     """A slow card would slow the detector, or fill the memory."""
     going_on = threading.Event()

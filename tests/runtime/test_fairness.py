@@ -70,6 +70,7 @@ def run(seconds, pace=None):
         return Run(frames, pipeline.dropped_by_stream, highest, window, now_s - started_s)
 
 
+@pytest.mark.timed
 def test_every_stream_gets_its_even_share_of_an_engine_that_is_too_slow():
     """The fastest camera would take the engine, and a slow one starve; and nobody would be told."""
     done = run(3.05)
@@ -86,6 +87,7 @@ def test_every_stream_gets_its_even_share_of_an_engine_that_is_too_slow():
     assert done.window.warning.endswith("of each: the engine is the slowest part")
 
 
+@pytest.mark.timed
 def test_a_limit_slows_an_overloaded_engine_down_and_stays_fair():
     """A hot device would stay as hot: its engine would only be given other frames."""
     pace = Pace()

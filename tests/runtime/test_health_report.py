@@ -78,6 +78,7 @@ def test_why_the_run_before_ended_is_kept_for_the_same_release(tmp_path):
     assert HealthFile(tmp_path / "none.json", "street", "r" * 16).last_error() == ""
 
 
+@pytest.mark.timed
 def test_each_camera_s_figures_are_its_own_and_its_address_holds_no_password():
     """A camera that stands still would hide behind one that works, and health.json is for everyone to read."""
     streams = (StreamSettings("rtsp://me:secret@10.0.0.7/a", "yard"), StreamSettings("scenes://", "gate"))

@@ -74,6 +74,7 @@ def test_batches_of_changing_length_answer_for_their_own_rows():
     assert [shape[0] for shape in engine.shapes] == [4, 1, 3, 2]
 
 
+@pytest.mark.timed
 def test_inference_is_timed_without_what_is_around_it():
     """The engine would be blamed for the copies, or the copies hidden in it."""
     engine = FakeEngine(delay_s=0.02)

@@ -251,6 +251,7 @@ def until(condition):
         time.sleep(0.01)
 
 
+@pytest.mark.timed
 def test_a_mode_that_no_file_keeps_is_asked_for_without_waiting_and_not_again_and_again(tmp_path):
     """A process each second takes time from the frames, and one that hangs would stop all reports."""
     clock = Clock()

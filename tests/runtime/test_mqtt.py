@@ -296,6 +296,7 @@ def told(problem):
     return "cannot be reached" in problem or "refuses us" in problem
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("scheme", ["mqtt", "mqtts"])
 @pytest.mark.parametrize("answer", [never, take_and_hang, garble, break_a_message], ids=lambda answer: answer.__name__)
 def test_a_broker_that_hangs_or_makes_no_sense_slows_no_frame_and_is_told(quick, monkeypatch, scheme, answer):

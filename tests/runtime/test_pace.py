@@ -186,6 +186,7 @@ def test_a_file_is_never_refused():
     assert pipeline.dropped == 0
 
 
+@pytest.mark.timed
 def test_leaving_ends_a_thread_whose_frames_are_all_refused():
     """It would hold the camera for ever, as it hands nothing over."""
     pace = Pace({"": 1e-6})

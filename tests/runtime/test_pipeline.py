@@ -48,6 +48,7 @@ def test_boxes_are_in_frame_pixels():
     np.testing.assert_allclose([[12, 12, 52, 52]], detected.detections.boxes_xyxy, atol=1e-4)
 
 
+@pytest.mark.timed
 def test_stages_overlap():
     """The slowest stage alone should set the pace; in series this would take the sum."""
     frames, step_s = 30, 0.02
@@ -81,6 +82,7 @@ def test_a_slow_engine_drops_live_frames_and_answers_stay_young():
     assert float(np.median([detected.age_ms for detected in frames])) < 2 * 50 + 10 + 30
 
 
+@pytest.mark.timed
 def test_stage_times_are_those_of_the_stages():
     """A benchmark would blame the wrong stage."""
     with pipeline_for(Greys(10, delay_s=0.01), FakeEngine(delay_s=0.03)) as pipeline:
@@ -158,6 +160,7 @@ def test_an_error_in_preprocessing_is_the_original_one():
         list(pipeline)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("live", [False, True])
 def test_leaving_early_ends_all_threads_quickly(live):
     """`detect --frames 10` would leave threads that hold the camera."""

@@ -306,6 +306,7 @@ def test_closing_from_another_thread_ends_the_work(repeat):
     stages.close()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("repeat", REPEATS)
 def test_closing_while_the_caller_waits_for_a_frame_ends_the_wait(repeat):
     """A watchdog could not end a pipeline whose camera hangs."""

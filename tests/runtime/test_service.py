@@ -169,6 +169,7 @@ def contents(folder: Path):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.timed
 def test_it_is_ready_after_its_self_test_and_its_first_frame(device):
     """READY any earlier would commit a release that sees nothing."""
     before = contents(device.release)

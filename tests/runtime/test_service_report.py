@@ -71,6 +71,7 @@ def test_while_all_cameras_are_away_the_service_lives(report):
     assert report.watchdog.times == 2 and report.progress.last_error == "gate is reconnecting"
 
 
+@pytest.mark.timed
 def test_one_camera_in_trouble_is_a_warning_with_its_reason(report):
     """It would show nowhere but in its own row."""
     cameras(report, yard="frozen", gate="ok")

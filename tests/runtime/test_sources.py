@@ -168,6 +168,7 @@ def test_scenes_end_after_the_frames_asked_for_and_repeat_exactly():
         np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
+@pytest.mark.timed
 def test_live_scenes_keep_the_pace_of_a_camera():
     """A service fed faster than a camera would show a load that no camera makes."""
     with open_source("scenes://?width=160&height=96&fps=50&frames=16") as source:
@@ -187,6 +188,7 @@ def test_a_live_source_that_was_held_up_does_not_rush_to_catch_up():
     assert times_s[-1] - times_s[0] > 3 / 50
 
 
+@pytest.mark.timed
 def test_stopping_ends_a_source_that_waits_for_its_next_frame():
     """Ctrl-C would wait for a slow camera."""
     with open_source("scenes://?width=160&height=96&fps=1") as source:

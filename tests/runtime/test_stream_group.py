@@ -119,6 +119,7 @@ def test_a_file_of_a_group_that_fails_ends_the_run_after_its_frames():
     assert indices(seen, "b") == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("repeat", range(10))
 @pytest.mark.parametrize("live", [False, True])
 def test_leaving_a_group_early_never_hangs(repeat, live):

@@ -146,6 +146,7 @@ def test_a_slow_reader_gets_the_latest_and_frames_do_not_grow_old():
     assert max(ages_ms[5:]) < 400 and np.median(ages_ms[-8:]) < np.median(ages_ms[3:11]) + 60
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 def test_a_frozen_server_is_noticed_within_five_seconds_and_the_others_lose_nothing():
     """A camera whose firmware hangs keeps its connection open: a plain read never returns."""
@@ -299,6 +300,7 @@ def test_pictures_that_show_nothing_are_told(pattern, state):
         assert camera.source.condition.state == state and camera.has_more()
 
 
+@pytest.mark.timed
 def test_several_cameras_are_one_group_and_close_at_once():
     """Each hanging camera would add its own patience to the end of the service."""
     with RtspServer(*SMALL) as server, Answering(b"") as dead:

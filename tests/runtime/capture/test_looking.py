@@ -44,6 +44,7 @@ def look(tmp_path):
     return look_at
 
 
+@pytest.mark.timed
 def test_cameras_that_are_well_are_shown_with_their_figures_and_pictures(look, tmp_path):
     """What someone who mounts a camera wants to know, on the spot."""
     with RtspServer(*SMALL, "--fps", "10", "--audio") as one, RtspServer(*SMALL, "--codec", "h265") as two:
@@ -58,6 +59,7 @@ def test_cameras_that_are_well_are_shown_with_their_figures_and_pictures(look, t
     assert not any(item.is_missing for item in looks.values())
 
 
+@pytest.mark.timed
 def test_each_camera_that_gives_no_picture_is_explained_within_the_time_and_shows_no_password(look, tmp_path, capfd):
     """All of these look the same in a player: nothing."""
     noise = bytes(np.random.default_rng(3).integers(0, 256, 4096, np.uint8))

@@ -77,6 +77,7 @@ def camera(**options):
     return source, changes
 
 
+@pytest.mark.timed
 def test_frames_come_with_their_pixels_and_times(child):
     """The hand-over itself."""
     child(GOOD)
@@ -175,6 +176,7 @@ def test_a_camera_whose_clock_is_behind_is_read_all_the_same(child):
         assert [int(next(source).pixels[0, 0, 0]) for _ in range(3)] == [1, 2, 3]
 
 
+@pytest.mark.timed
 def test_stop_ends_a_reader_that_waits_for_a_dead_camera(child):
     """Ctrl-C would hang until the camera is back."""
     child("time.sleep(60)")

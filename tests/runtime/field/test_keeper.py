@@ -108,6 +108,7 @@ def test_nothing_is_kept_where_what_is_to_be_hidden_cannot_be_seen(tmp_path):
     assert not (tmp_path / "field").exists()
 
 
+@pytest.mark.timed
 def test_offering_never_waits_for_a_disk_that_hangs(tmp_path, monkeypatch):
     """A worn card that takes seconds would stop the cameras."""
     go_on, begun = threading.Event(), threading.Event()

@@ -7,6 +7,8 @@ import threading
 import time
 import weakref
 
+import pytest
+
 from edgekit.core.events import Event
 from edgekit.runtime.page.feed import MOST_EVENTS
 from tests.runtime.page.conftest import detected
@@ -47,6 +49,7 @@ def test_who_waits_is_woken_by_a_frame_of_its_stream_only(feed):
     assert newer is not None and newer.number > seen and newer.detected.frame.index == 0
 
 
+@pytest.mark.timed
 def test_waiting_ends_when_no_frame_comes(feed):
     """A dead camera would hold its viewers' threads for ever."""
     started_s = time.monotonic()
@@ -54,6 +57,7 @@ def test_waiting_ends_when_no_frame_comes(feed):
     assert 0.1 <= time.monotonic() - started_s < 2
 
 
+@pytest.mark.timed
 def test_a_stream_tells_how_long_it_is_silent_and_what_was_in_its_last_picture(feed):
     """Health may say "ok" for seconds after the last frame; the page goes by this."""
     assert feed.view("yard").silent_s is None and feed.view("yard").objects is None

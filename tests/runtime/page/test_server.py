@@ -309,6 +309,7 @@ def test_what_follows_a_request_with_a_body_is_not_taken_for_another(page, feed)
     assert b"edgekit_" not in answer.replace(b"Server: edgekit", b"")
 
 
+@pytest.mark.timed
 def test_it_ends_at_once_with_viewers_connected(feed):
     """A release is taken over within seconds; an open browser somewhere must not hold that up."""
     feed.show(detected("yard"))

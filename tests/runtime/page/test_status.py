@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from edgekit.core.events import Counts, LineCount
 from edgekit.core.machine import MachineReadings
 from edgekit.core.wire import from_wire
@@ -17,6 +19,7 @@ def read(feed) -> PageStatus:
     return from_wire(PageStatus, json.loads(status_json(feed)))
 
 
+@pytest.mark.timed
 def test_it_says_all_that_was_reported(feed):
     """The page shows nothing else, so what is left out here nobody sees."""
     feed.show(detected("gate"))
