@@ -72,7 +72,7 @@ class Story:
         init_project(folder)
         entry = {
             **inventory_entry(device), "detector": SERVICE, "calibration": "roadscene-day", "cameras": CAMERAS,
-            "collect": {"per_hour": 3600}, "probation": {"frames": 10, "seconds": 2},
+            "collect": {"per_hour": 7200}, "probation": {"frames": 10, "seconds": 2},
         }  # fmt: skip
         del entry["source"]
         (folder / "devices.yaml").write_text(json.dumps({"devices": {device.name: entry}}, indent=1))
