@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 from typing import Deque, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -18,6 +16,7 @@ from edgekit.runtime.clips.recorder import Pace, Recorder
 from edgekit.runtime.clips.settings import ClipSettings
 from edgekit.runtime.clips.store import ClipStore
 from edgekit.runtime.frames import Source
+from edgekit.runtime.modest import step_back
 from edgekit.runtime.pipeline import DetectedFrame
 from edgekit.runtime.scaled import annotate_scaled
 from edgekit.runtime.uris import Option, SinkAddress, parse_options
@@ -44,7 +43,6 @@ _FINISH_LIVE_S = 6.0
 _FINISH_S = 120.0
 _SAID_FOR_S = 60.0
 _LOOK_EVERY_S = 5.0
-_WORKER_NICENESS = 10
 
 
 class _Work(NamedTuple):
@@ -156,8 +154,7 @@ class ClipFolder:
             return work
 
     def _work(self) -> None:
-        with suppress(OSError):  # frames come first; where it may not step back, it competes
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _WORKER_NICENESS)
+        step_back()  # frames come first
         try:
             while not (self._ending and not self._queue):
                 self._step()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import Counter, deque
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -21,13 +19,13 @@ from edgekit.core.scene_descriptor import SceneDescriptor
 from edgekit.errors import DeviceError, EdgekitError
 from edgekit.runtime.field.blur import blurred
 from edgekit.runtime.field.store import FieldStore, nothing_is
+from edgekit.runtime.modest import step_back
 from edgekit.runtime.say import say
 
 JPEG_QUALITY = 95
 # Frames that wait hold their memory: ten of 1920 x 1080.
 _WAITING_BYTES = 64 << 20
 _MOST_WAITING = 16
-_WORKER_NICENESS = 10
 # A service that is to stop has 15 s for all that it does.
 _FINISH_S = 3.0
 
@@ -160,8 +158,7 @@ class Keeper:
             return self._queue.popleft() if self._queue else None
 
     def _work(self) -> None:
-        with suppress(OSError):  # frames come first; where it may not step back, it competes
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _WORKER_NICENESS)
+        step_back()  # frames come first
         if self._refuses:
             say(self._problem)
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from contextlib import suppress
@@ -16,11 +15,11 @@ from edgekit.core.letterbox import GEOMETRIES
 from edgekit.core.scene_descriptor import SceneDescriptor, describe, descriptor_vector, small_size, with_objects
 from edgekit.core.scenes_seen import Drift, DriftWatch
 from edgekit.core.strata import strata_of
+from edgekit.runtime.modest import step_back
 from edgekit.runtime.pipeline_batch import DetectedFrame
 
 _WAITING = 4
 _JUDGED_EVERY = 10  # looks that count
-_NICENESS = 10
 _END_WITHIN_S = 3.0
 
 
@@ -81,8 +80,7 @@ class Looks:
             self._queue.put_nowait(wanted)
 
     def _work(self) -> None:
-        with suppress(OSError):  # frames come first; where it may not step back, it competes
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        step_back()  # frames come first
         wanted = self._queue.get()
         while wanted is not None:
             try:
