@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from edgekit.cli.completion import complete_detectors
 from edgekit.cli.console import facts
-from edgekit.cli.options import DeviceOption
+from edgekit.cli.options import DetectorArgument, DeviceOption
 from edgekit.cli.session import App
 from edgekit.control.build import Container, Order, fulfil, is_built, place_order
 from edgekit.control.connect import link_to
@@ -119,12 +118,7 @@ ImageOption = Annotated[
 
 def command(
     app: App,
-    detector: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DETECTOR", help="Default: the device's own detector.", autocompletion=complete_detectors
-        ),
-    ] = None,
+    detector: DetectorArgument = None,
     device: DeviceOption = "local",
     precision: Annotated[
         Literal["fp32", "fp16", "int8"] | None,

@@ -29,6 +29,10 @@ DevicesOption = Annotated[
 JobsOption = Annotated[
     int, typer.Option("--jobs", "-j", min=1, max=256, metavar="N", help="At most so many devices at the same time.")
 ]
+DetectorArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="DETECTOR", help="Default: the device's own detector.", autocompletion=complete_detectors),
+]
 DetectorOption = Annotated[
     str | None,
     typer.Option(

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.completion import complete_detectors
 from edgekit.cli.console import facts
-from edgekit.cli.options import DeviceOption
+from edgekit.cli.options import DetectorArgument, DeviceOption
 from edgekit.cli.session import App
 
 if TYPE_CHECKING:
@@ -22,12 +21,7 @@ MOST_BUILDS = 8
 
 def command(
     app: App,
-    detector: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DETECTOR", help="Default: the device's own detector.", autocompletion=complete_detectors
-        ),
-    ] = None,
+    detector: DetectorArgument = None,
     device: DeviceOption = "local",
     on: Annotated[
         str | None, typer.Option("--on", metavar="SET", help="Judge on this set. Default: the detector's frozen set.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Optional
 from edgekit.control.build import Order, build, complete
 from edgekit.control.int8_gate import gate_of_before, is_gated, judge_int8
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.control.release import Release, make_release
 from edgekit.control.samples import draw_samples, samples_dir
 from edgekit.control.selftest import SelfTest, load_selftest, prepare_selftest
@@ -23,8 +23,8 @@ from edgekit.core.gate import Gate
 from edgekit.core.plan import Candidate, Standing, Step, plan_deploy
 from edgekit.core.progress import OnProgress
 from edgekit.core.verification import Verification, choose
-from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import BuildError, DeployError, EdgekitError, VerifyError
+from edgekit.core.wire import to_wire
+from edgekit.errors import BuildError, DeployError, VerifyError
 from edgekit.files import write_json
 
 
@@ -109,10 +109,7 @@ def deploy_record(project: Project, device: str) -> Path:
 
 def load_deployment(project: Project, device: str) -> Deployment | None:
     """The record of the last deployment to a device, None if there is none that can be read."""
-    try:
-        return from_wire(Deployment, json.loads(deploy_record(project, device).read_text("utf-8")), "deploy.json")
-    except (OSError, ValueError, EdgekitError):
-        return None
+    return read_record(Deployment, deploy_record(project, device))
 
 
 def _standing(facts: Survey, built: set[str], verified: set[str], release: Release | None) -> Standing:
@@ -165,7 +162,7 @@ def _checked_engines(
         request = order.request
         try:
             engine = facts.engine(request.engine_id) or _built(order, on_progress, on_state)
-            checked.append(_verified(facts, engine, on_progress, on_state))
+            checked.append(verified(facts, engine, on_progress, on_state))
         except (BuildError, VerifyError) as error:
             if facts.device.precision != "auto" or request.precision != "int8":
                 raise
@@ -179,7 +176,10 @@ def _built(order: Order, on_progress: OnProgress, on_state: OnState) -> EngineMa
     return build(order.link, complete(order, on_progress), on_progress)
 
 
-def _verified(facts: Survey, engine: EngineManifest, on_progress: OnProgress, on_state: OnState) -> Verification:
+def verified(
+    facts: Survey, engine: EngineManifest, on_progress: OnProgress, on_state: OnState = lambda state: None
+) -> Verification:
+    """What checking an engine gave: before, or now. Raises as `verify` does."""
     record = facts.record(engine)
     done = load_record(record)
     if done is not None:

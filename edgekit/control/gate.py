@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from edgekit.control.link import Link
 from edgekit.control.once import Once
 from edgekit.control.predictions import predictions_dir, predictions_of
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.control.truth import PictureTruth, Truth
 from edgekit.core.engine import EngineManifest
 from edgekit.core.gate import Gate, StratumKept, verdict_of
 from edgekit.core.progress import OnProgress
-from edgekit.core.wire import digest, from_wire, to_wire
-from edgekit.errors import EdgekitError
+from edgekit.core.wire import digest, to_wire
 from edgekit.files import write_json
 
 _RULE = 1  # of strata, limits and intervals: another rule judges anew
@@ -123,11 +122,7 @@ def known_gate(
     made: MaterialisedSet,
 ) -> Gate | None:
     """What `gate_of` gave for the same engines and set before, None if it was never asked."""
-    path = _record(project, device, detector, baseline, candidate, made)
-    try:
-        return from_wire(Gate, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, EdgekitError):
-        return None
+    return read_record(Gate, _record(project, device, detector, baseline, candidate, made))
 
 
 def _record(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit import files
-from edgekit.control.yaml_files import did_you_mean, parse_yaml
+from edgekit.control.yaml_files import did_you_mean, parse_yaml, reads_as
 from edgekit.core.onnx_nodes import read_onnx_nodes
 from edgekit.errors import ConfigError
 
@@ -56,11 +56,7 @@ def write_keep_float(path: Path, names: Sequence[str]) -> None:
     changed = with_keep_float(text, names)
     before = parse_yaml(text.removeprefix("\ufeff"), path.name)
     wanted = {**before, KEY: list(names)} if names else {key: before[key] for key in before if key != KEY}
-    try:
-        safe = parse_yaml(changed.removeprefix("\ufeff"), path.name) == wanted
-    except ConfigError:
-        safe = False
-    if not safe:
+    if not reads_as(changed.removeprefix("\ufeff"), wanted, path.name):
         raise ConfigError(
             f"{path} is written in a way that edgekit does not change by itself",
             hint=f"write it there yourself:\n{_block(names)}",

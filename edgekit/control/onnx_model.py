@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import files
+from edgekit.control.records import read_record
 from edgekit.core.tensors import TensorSpec
-from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import ConfigError, ModelError, NotFoundError
+from edgekit.core.wire import to_wire
+from edgekit.errors import ModelError, NotFoundError
 
 MAX_MODEL_BYTES = 1 << 30
 MIN_OPSET = 13  # the first with per-channel QuantizeLinear
@@ -226,12 +226,7 @@ def _count(dims: Any) -> int:
 
 
 def _read_cached(path: Path | None) -> ModelFacts | None:
-    if path is None:
-        return None
-    try:
-        return from_wire(ModelFacts, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, ConfigError):
-        return None
+    return None if path is None else read_record(ModelFacts, path)
 
 
 def _write_cached(path: Path | None, facts: ModelFacts) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.core.refresh import Refresh
-from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import EdgekitError, UsageError
+from edgekit.core.wire import to_wire
+from edgekit.errors import UsageError
 from edgekit.files import write_json
 
 _LOCK_NAME = "lock"
@@ -26,7 +26,7 @@ def history_dir(project: Project, device: str) -> Path:
 
 def load_history(project: Project, device: str) -> tuple[Refresh, ...]:
     """All refreshes of a device, newest first. A file that cannot be read is left out."""
-    found = [one for path in history_dir(project, device).glob("*.json") if (one := _load(path))]
+    found = [one for path in history_dir(project, device).glob("*.json") if (one := read_record(Refresh, path))]
     return tuple(sorted(found, key=lambda one: one.created_utc, reverse=True))
 
 
@@ -76,10 +76,3 @@ def alone(project: Project, device: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _load(path: Path) -> Refresh | None:
-    try:
-        return from_wire(Refresh, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, EdgekitError):
-        return None

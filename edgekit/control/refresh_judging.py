@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from edgekit.control.build import fulfil
 from edgekit.control.calibration_sets import MaterialisedSet
+from edgekit.control.deploy import verified
 from edgekit.control.gate import gate_of
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
 from edgekit.control.judged_sets import judged_by
 from edgekit.control.link import Link
 from edgekit.control.survey import Survey, survey
-from edgekit.control.verify import load_record, verify
 from edgekit.core.engine import EngineManifest
 from edgekit.core.gate import Gate
 from edgekit.core.progress import OnProgress
@@ -45,14 +45,8 @@ def build_candidate(ground: Groundwork, device: Device, link: Link, set_name: st
             hint=f"edgekit doctor --device {device.name}",
         )
     engines = [facts.engine(order.request.engine_id) or fulfil(order, on_progress) for order in facts.orders]
-    checked = tuple(_checked(facts, engine, on_progress) for engine in engines)
+    checked = tuple(verified(facts, engine, on_progress) for engine in engines)
     return Built(facts, engines[0], engines[1], checked)
-
-
-def _checked(facts: Survey, engine: EngineManifest, on_progress: OnProgress) -> Verification:
-    record = facts.record(engine)
-    known = load_record(record)
-    return known or verify(facts.project, facts.link, facts.detector, engine, facts.yardstick, record, on_progress)
 
 
 def _has_objects(facts: Survey, made: MaterialisedSet, on_progress: OnProgress) -> bool:

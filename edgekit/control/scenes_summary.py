@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.control.scene_facts import measure_set
 from edgekit.core.progress import OnProgress
 from edgekit.core.scene_descriptor import descriptor_vector
 from edgekit.core.scenes_seen import ScenesSeen, summarise
-from edgekit.core.wire import digest, from_wire, to_wire
-from edgekit.errors import EdgekitError
+from edgekit.core.wire import digest, to_wire
 from edgekit.files import write_json
 
 _RULE = 1  # of what is summarised, and how: another one makes other summaries of the same pictures
@@ -26,7 +25,7 @@ def scenes_seen(project: Project, detector: Detector, made: MaterialisedSet, on_
     VerifyError for a picture that vanished, ModelError for a model without a feature map.
     """
     path = _cached_path(project, detector, made)
-    known = _read(path)
+    known = read_record(ScenesSeen, path)
     if known is not None:
         return known
     facts = measure_set(project, made, detector, on_progress)
@@ -42,11 +41,3 @@ def _cached_path(project: Project, detector: Detector, made: MaterialisedSet) ->
     tags = {name: list(words) for name, words in made.tags.items()}
     key = digest([_RULE, made.name, made.sha256, tags, to_wire(detector.spec)])
     return project.cache_dir / "scenes_seen" / f"{key[:32]}.json"
-
-
-def _read(path: Path) -> ScenesSeen | None:
-    """What was made before; None if there is none that can be read, and it is made anew."""
-    try:
-        return from_wire(ScenesSeen, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, EdgekitError):
-        return None

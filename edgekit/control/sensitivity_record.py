@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.control.sensitivity_rank import LayerHarm
 from edgekit.core.gate import Gate
-from edgekit.core.wire import from_wire, to_wire
-from edgekit.errors import EdgekitError
+from edgekit.core.wire import to_wire
 from edgekit.files import write_json
 
 
@@ -94,10 +93,7 @@ def search_path(project: Project, device: str, key: str) -> Path:
 
 def load_search(path: Path) -> Search | None:
     """A search begun before, None if there is none that can be read."""
-    try:
-        return from_wire(Search, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, EdgekitError):
-        return None
+    return read_record(Search, path)
 
 
 def save_search(path: Path, search: Search) -> None:

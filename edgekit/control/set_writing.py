@@ -12,7 +12,7 @@ from edgekit.control.calibration_sets import SET_FILE, set_names
 from edgekit.control.picture_lists import write_picture_list
 from edgekit.control.project import Project
 from edgekit.control.set_document import PICTURE_LIST
-from edgekit.control.yaml_files import parse_yaml
+from edgekit.control.yaml_files import parse_yaml, reads_as
 from edgekit.errors import ConfigError, UsageError
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -64,16 +64,9 @@ def with_labels(text: str, coco: str, place: str) -> str:
         start, end = found
         comments = "".join(f"{one.strip()}\n" for one in text[start:end].splitlines() if one.strip().startswith("#"))
         made = text[:start] + comments + line + text[end:]
-    if not _reads_as(made, parse_yaml(text, place) | {"labels": entry}, place):
+    if not reads_as(made, parse_yaml(text, place) | {"labels": entry}, place):
         raise ConfigError(f"{place} is written in a way that cannot be changed safely", hint=f"write there: {line}")
     return made
-
-
-def _reads_as(text: str, document: Mapping[str, Any], place: str) -> bool:
-    try:
-        return bool(parse_yaml(text, place) == document)
-    except ConfigError:
-        return False
 
 
 def _flow_line(key: str, value: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from edgekit.control.judged_sets import judged_by
 from edgekit.control.link import Link, engine_dir, gathered
 from edgekit.control.predictions import predictions_dir, predictions_of
 from edgekit.control.project import Project
+from edgekit.control.records import read_record
 from edgekit.control.reference import golden_distance_to, shared_reference_outputs
 from edgekit.control.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
@@ -24,8 +24,8 @@ from edgekit.core.requests import GoldenAnswer, GoldenRequest, PredictAnswer, Pr
 from edgekit.core.results import Accuracy
 from edgekit.core.stats import LatencySummary
 from edgekit.core.verification import Verification, answering_precision, gives_finished_detections, golden_limit
-from edgekit.core.wire import digest, from_wire, to_wire
-from edgekit.errors import EdgekitError, VerifyError
+from edgekit.core.wire import digest, to_wire
+from edgekit.errors import VerifyError
 from edgekit.files import write_json
 
 GOLDEN_FRAMES = 8
@@ -75,10 +75,7 @@ def record_path(
 
 def load_record(path: Path) -> Verification | None:
     """A verification done before, None if there is none that can be read."""
-    try:
-        return from_wire(Verification, json.loads(path.read_text("utf-8")), path.name)
-    except (OSError, ValueError, EdgekitError):
-        return None
+    return read_record(Verification, path)
 
 
 def verify(

@@ -72,6 +72,14 @@ def parse_yaml(text: str, name: str) -> Any:
     return {} if value is None else value
 
 
+def reads_as(text: str, value: Any, name: str) -> bool:
+    """True if YAML text means just these values: the proof that changing a text changed nothing else."""
+    try:
+        return bool(parse_yaml(text, name) == value)
+    except ConfigError:
+        return False
+
+
 def check(model: type[M], data: Any, prefix: str) -> tuple[M | None, list[str]]:
     """`data` as a `model`, or None and its problems, each a line "prefix: path: expected ..., got ..."."""
     # Pydantic's JSON mode takes a list for a tuple while it stays strict about everything else.
