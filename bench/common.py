@@ -7,9 +7,13 @@ import json
 import os
 import shlex
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.tensors import ShapeProfile
@@ -42,6 +46,25 @@ def detector_from(arguments: argparse.Namespace) -> DetectorSpec:
         labels=tuple(labels),
         confidence=arguments.confidence,
     )
+
+
+@contextmanager
+def loaded_engine(detector: DetectorSpec, model: Path) -> Iterator[tuple[Any, Any]]:
+    """An FP32 engine of this machine and its stages, built for as long as this is entered."""
+    from edgekit.core.engine import BuildRequest
+    from edgekit.runtime.engines import build_engine, load_engine
+    from edgekit.runtime.host_stages import stages_for
+    from edgekit.runtime.probe import probe_device
+
+    profile = probe_device()
+    with tempfile.TemporaryDirectory() as folder:
+        request = BuildRequest(detector, "fp32", profile.engine_key, str(model), folder)
+        path = Path(folder) / build_engine(request, profile, lambda *_: None).engine_id
+        with (
+            closing(load_engine(str(path), detector, profile)) as engine,
+            closing(stages_for(detector, engine)) as stages,
+        ):
+            yield engine, stages
 
 
 def machine() -> dict[str, object]:

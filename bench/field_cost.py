@@ -18,30 +18,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit.core.collecting import SCENES_NAME, CollectSettings
-from edgekit.core.engine import BuildRequest
 from edgekit.core.scene_descriptor import descriptor_vector
 from edgekit.core.scenes_seen import ScenesSeen, summarise
 from edgekit.core.service import ServiceSettings, StreamSettings
 from edgekit.core.strata import strata_of
 from edgekit.core.wire import to_wire
 from edgekit.files import write_json
-from edgekit.runtime.engines import build_engine, load_engine
 from edgekit.runtime.field.collector import Collector, collecting
 from edgekit.runtime.field.looks import described_by
-from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.pipeline import DetectedFrame, Pipeline
-from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sources import open_source
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import add_model_arguments, detector_from, machine, save_result
+from common import add_model_arguments, detector_from, loaded_engine, machine, save_result
 from page_cost import Ready
 
 CASES: dict[str, CollectSettings | None] = {
@@ -67,12 +63,9 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """FPS of each case in each round, what was kept meanwhile, and what the parts of the work take."""
-    detector, profile = detector_from(arguments), probe_device()
+    detector = detector_from(arguments)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        build = BuildRequest(detector, "fp32", profile.engine_key, str(arguments.model), folder)
-        path = Path(folder) / build_engine(build, profile, lambda *_: None).engine_id
-        engine = stack.enter_context(closing(load_engine(str(path), detector, profile)))
-        stages = stack.enter_context(closing(stages_for(detector, engine)))
+        engine, stages = stack.enter_context(loaded_engine(detector, arguments.model))
         frames = stack.enter_context(pipeline_of(stages))
         lately = [next(frames) for _ in range(2 * _PICTURES)]
         release = Path(folder) / "release"

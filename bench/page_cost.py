@@ -16,30 +16,25 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit.core.engine import BuildRequest
 from edgekit.core.machine import MachineReadings
 from edgekit.core.service import Health
-from edgekit.runtime.engines import build_engine, load_engine
 from edgekit.runtime.frames import Source
-from edgekit.runtime.host_stages import stages_for
 from edgekit.runtime.page.feed import Feed
 from edgekit.runtime.page.pictures import Pictures
 from edgekit.runtime.page.server import PageServer
 from edgekit.runtime.pipeline import Pipeline
-from edgekit.runtime.probe import probe_device
 from edgekit.runtime.sources import open_source
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import add_model_arguments, detector_from, machine, save_result
+from common import add_model_arguments, detector_from, loaded_engine, machine, save_result
 
 CASES = {"no page": None, "page, nobody looks": 0, "1 viewer": 1, "4 viewers": 4}
 # It imports next to nothing, so that its start is not what is measured.
@@ -85,12 +80,9 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """FPS of each case in each round, and what one picture costs."""
-    detector, profile = detector_from(arguments), probe_device()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        build = BuildRequest(detector, "fp32", profile.engine_key, str(arguments.model), folder)
-        path = Path(folder) / build_engine(build, profile, lambda *_: None).engine_id
-        engine = stack.enter_context(closing(load_engine(str(path), detector, profile)))
-        stages = stack.enter_context(closing(stages_for(detector, engine)))
+    detector = detector_from(arguments)
+    with ExitStack() as stack:
+        _, stages = stack.enter_context(loaded_engine(detector, arguments.model))
         feed = Feed(detector.labels, ("",))
         frames = stack.enter_context(shown(stages, feed))
         take(frames, arguments.seconds)  # warm

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import run_verb
 from tests.made_up_labels import Tool, labelled_project
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -22,16 +19,7 @@ def project(tmp_path):
 
 
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "edgekit", "calib", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        timeout=120,
-    )
+    return run_verb(project, "calib", *arguments)
 
 
 def test_labels_go_out_and_come_back(project):

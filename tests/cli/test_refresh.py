@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +14,8 @@ from edgekit.control.refresh_history import save
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.refresh import OUTCOMES, Evidence, FrameCounts, Refresh, RefreshStep
 from edgekit.report.refresh import refresh_markdown
+from tests.command_line import run_verb
 from tests.made_up_sets import make_project
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def gate(baseline="INT8 engine 7978e906d794cb8f", labelled_by="people"):
@@ -55,16 +51,7 @@ def project(tmp_path):
 
 
 def run(project: Project, *arguments: str) -> subprocess.CompletedProcess:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "edgekit", "refresh", *arguments],
-        cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "XDG_CONFIG_HOME": str(project.root / "config")},
-        timeout=120,
-    )
+    return run_verb(project.root, "refresh", *arguments, XDG_CONFIG_HOME=str(project.root / "config"))
 
 
 def test_the_history_shows_every_refresh_the_newest_first(project):

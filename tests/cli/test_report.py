@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from edgekit.core.wire import to_wire
+from tests.command_line import run_verb
 from tests.report.made_up import result, write_document, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,16 +37,7 @@ def measured(project):
 
 
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "edgekit", "report", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        timeout=60,
-    )
+    return run_verb(project, "report", *arguments, timeout_s=60)
 
 
 def files_of(project: Path) -> list:

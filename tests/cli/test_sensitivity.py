@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import run_verb
 from tests.made_up_sets import make_outlier_project
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -21,16 +18,7 @@ def project(tmp_path):
 
 
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "edgekit", "sensitivity", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        timeout=300,
-    )
+    return run_verb(project, "sensitivity", *arguments, timeout_s=300)
 
 
 def test_a_dry_run_says_what_would_be_done_and_builds_nothing(project):

@@ -193,8 +193,9 @@ def test_a_frame_that_cannot_be_encoded_does_not_end_the_worker(tmp_path):
     with keeper_of(tmp_path / "field") as keeper:
         keeper.offer(np.zeros((0, 0, 3), np.uint8), FOUND, draft())
         wait_until(lambda: keeper.problems)
-        keeper.offer(PIXELS, FOUND, draft())
+        assert keeper.offer(PIXELS, FOUND, draft())
         wait_until(lambda: keeper.added == 1)
+        assert keeper.kept == 1
 
 
 def test_the_worker_steps_back_behind_the_frames(tmp_path):
