@@ -31,7 +31,7 @@ lint: setup  ## ruff and mypy
 	@$(BIN)/mypy
 
 unit: setup  ## the tests with this machine's Python
-	@$(BIN)/python -m pytest
+	@$(BIN)/python tools/second_try.py
 
 device-tests: setup  ## the tests of device code under Python 3.8, where there is one
 	@$(BIN)/python tools/device_tests.py
@@ -49,7 +49,7 @@ lab-wheels: setup  ## fetch what virtual Jetsons install: they have no way out
 
 lab: lab-wheels  ## the tests on virtual Jetsons; as root, after make lab-packages
 	@$(LAB) doctor
-	@$(LAB) session $(BIN)/python -m pytest -m lab tests/lab
+	@$(LAB) session $(BIN)/python tools/second_try.py -m lab tests/lab
 
 soak: setup  ## kill an activation 2,000 times and cut its power 1,000 times, as root; takes long
 	@$(BIN)/python -m pytest tests/crash --soak

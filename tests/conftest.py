@@ -17,7 +17,7 @@ _again = []
 def pytest_runtest_protocol(item, nextitem):
     """A test marked `timed` has three tries: other work on the machine only ever adds to a time or takes from a rate.
 
-    What needed more than one is told at the end. All other tests have one.
+    What needed more than one is told at the end.
     """
     if item.get_closest_marker("timed") is None:
         return None

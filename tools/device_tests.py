@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from second_try import run_tests
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv38"
 # The newest releases for Python 3.8 of what a board has or of what stands in for it.
@@ -52,8 +54,8 @@ def main() -> int:
         return int(os.environ.get("REQUIRE_PYTHON38") == "1")
     tests = [name for name in TESTS if (ROOT / name).exists()]
     # Those marked slow wait for stalls and pauses; what they wait for is the same under every Python.
-    command = [prepare(python38), "-m", "pytest", "-q", "-m", "not slow", *tests]
-    return subprocess.run(command, cwd=ROOT).returncode
+    os.chdir(ROOT)
+    return run_tests(str(prepare(python38)), ["-q", "-m", "not slow", *tests], cache=".pytest_cache38")
 
 
 if __name__ == "__main__":
