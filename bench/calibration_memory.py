@@ -28,7 +28,7 @@ from edgekit.control.connect import link_to
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import load_inventory
 from edgekit.control.project import Project, init_project
-from edgekit.control.set_writing import write_set
+from edgekit.control.sets.writing import write_set
 from edgekit.core.wire import to_wire
 
 DETECTOR = "roadscene"

@@ -26,17 +26,17 @@ from typing import Any
 import numpy as np
 from common import machine, save_result
 
-from edgekit.control import set_choosing
-from edgekit.control.bootstrap_interval import Matches, match, mean_ap, paired_difference
 from edgekit.control.build import fulfil, place_order
-from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.connect import link_to
-from edgekit.control.evaluate import load_predictions
+from edgekit.control.evaluation.accuracy import load_predictions
+from edgekit.control.evaluation.bootstrap_interval import Matches, match, mean_ap, paired_difference
+from edgekit.control.evaluation.truth import Truth
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import load_inventory
 from edgekit.control.project import Project, init_project
-from edgekit.control.set_writing import write_set
-from edgekit.control.truth import Truth
+from edgekit.control.sets import choosing
+from edgekit.control.sets.calibration_sets import load_set, materialise
+from edgekit.control.sets.writing import write_set
 from edgekit.core.requests import PredictAnswer, PredictRequest
 from edgekit.scenes import CONDITIONS
 
@@ -93,7 +93,7 @@ def choose(measuring: Measuring, method: str, size: int, seed: int) -> str:
     source = "archive-day" if method == "day-only" else "archive"
     how = "coverage" if method == "long-tail" else "random"
     eyes = measuring.detector
-    set_choosing.select(measuring.project, [source], name, size, how, seed, eyes, quiet, force=True, write=True)
+    choosing.select(measuring.project, [source], name, size, how, seed, eyes, quiet, force=True, write=True)
     return name
 
 

@@ -160,11 +160,11 @@ def table(arguments: argparse.Namespace) -> None:
     from calibration_sets import comparison_row, comparison_table
     from common import machine, save_result
 
-    from edgekit.control.bootstrap_interval import match, mean_ap
-    from edgekit.control.calibration_sets import load_set, materialise
     from edgekit.control.detectors import load_detector
-    from edgekit.control.evaluate import load_predictions
+    from edgekit.control.evaluation.accuracy import load_predictions
+    from edgekit.control.evaluation.bootstrap_interval import match, mean_ap
     from edgekit.control.project import Project
+    from edgekit.control.sets.calibration_sets import load_set, materialise
 
     project = Project(arguments.project.resolve())
     labels = load_detector(project, "roadscene").spec.labels

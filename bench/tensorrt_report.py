@@ -17,10 +17,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgekit.control.calibration_sets import load_set, materialise
-from edgekit.control.evaluate import evaluate
+from edgekit.control.evaluation.accuracy import evaluate
+from edgekit.control.evaluation.truth import Truth
 from edgekit.control.project import find_project
-from edgekit.control.truth import Truth
+from edgekit.control.sets.calibration_sets import load_set, materialise
 from edgekit.core.stats import mean_interval
 from edgekit.files import write_json
 

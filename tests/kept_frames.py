@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edgekit.control.detectors import load_detector
-from edgekit.control.field_frames import Fetched, fetch_frames
+from edgekit.control.field.frames import Fetched, fetch_frames
 from edgekit.control.inventory import Device, load_inventory
 from edgekit.control.local_link import LocalLink
 from edgekit.control.project import Project

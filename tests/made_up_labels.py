@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.project import Project
+from edgekit.control.sets.calibration_sets import load_set, materialise
 from tests.made_up_sets import make_project, quiet, save_scene
 
 CLASSES = ("car", "person")

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from edgekit.control.truth import PictureTruth, make_truth, objects_from_boxes
+from edgekit.control.evaluation.truth import PictureTruth, make_truth, objects_from_boxes
 from edgekit.core.detections import Detections
 
 

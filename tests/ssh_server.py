@@ -14,7 +14,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edgekit.control.host_keys import HostKey, pin_key
+from edgekit.control.ssh.host_keys import HostKey, pin_key
 
 
 def make_key(path: Path, passphrase: str = "") -> paramiko.PKey:
@@ -110,7 +110,7 @@ class _Session(paramiko.ServerInterface):
         return True
 
     def _join(self, channel_id, far):
-        from edgekit.control.ssh_forward import pump
+        from edgekit.control.ssh.forward import pump
 
         channel = next(
             channel

@@ -23,7 +23,7 @@ DIRECTIONS = """
     scenes     errors files core scenes                           numpy cv2
     runtime    errors files core scenes runtime                   numpy cv2; onnx and onnxruntime in ort/ alone
     bootstrap  nothing                                            nothing; Python 3.6
-    control    errors files core scenes bootstrap control         anything; fabric and paramiko in ssh*.py alone
+    control    errors files core scenes bootstrap control         anything; fabric and paramiko in ssh/ alone
     report     errors files core report                           jinja2 PIL
     cli        errors files core scenes control report cli        typer rich click
 """
@@ -51,11 +51,11 @@ THIRD_PARTY: Dict[str, Set[str]] = {
 # Each back end is imported in the modules named after it, so that the rest runs on a board that lacks it. So is SSH:
 # what it takes to trust a host is settled in one place.
 BACK_ENDS = {
-    "fabric": ("control/ssh*.py",),
-    "paramiko": ("control/ssh*.py",),
-    "onnxruntime": ("runtime/ort/*.py", "control/reference.py", "control/embeddings.py"),
-    "onnx": ("runtime/ort/*.py", "control/*.py"),
-    "google": ("runtime/ort/*.py", "control/*.py"),  # protobuf, whose errors onnx raises
+    "fabric": ("control/ssh/*.py",),
+    "paramiko": ("control/ssh/*.py",),
+    "onnxruntime": ("runtime/ort/*.py", "control/reference.py", "control/sets/embeddings.py"),
+    "onnx": ("runtime/ort/*.py", "control/*.py", "control/*/*.py"),
+    "google": ("runtime/ort/*.py", "control/*.py", "control/*/*.py"),  # protobuf, whose errors onnx raises
     "tensorrt": ("runtime/trt/*.py",),
     "pycuda": ("runtime/trt/*.py", "runtime/cuda/*.py"),
     "paho": ("runtime/mqtt_link.py",),

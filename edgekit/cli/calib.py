@@ -16,8 +16,8 @@ from edgekit.core.wire import to_wire
 from edgekit.errors import CalibrationError, UsageError
 
 if TYPE_CHECKING:
-    from edgekit.control.coverage import Inspection
     from edgekit.control.detectors import Detector
+    from edgekit.control.sets.coverage import Inspection
 
 HELP = """Make, inspect, choose and check sets of pictures, for calibrating INT8 and for measuring accuracy.
 
@@ -106,7 +106,7 @@ def add(
         edgekit calib add street coco/annotations/instances_val.json
         edgekit calib add yard pictures/ --dry-run --json
     """
-    from edgekit.control.set_adding import Wanted, add_sources
+    from edgekit.control.sets.adding import Wanted, add_sources
 
     wanted = Wanted(name, tuple(sources), tuple(tags or ()), every, origin, licence, keep_near, force)
     with app.console.progress() as on_progress:
@@ -148,7 +148,7 @@ def inspect(
         edgekit calib inspect roadscene-day --against roadscene-frozen
         edgekit calib inspect yard --detector none --no-page --json
     """
-    from edgekit.control.coverage import choose_detector, inspect_set
+    from edgekit.control.sets.coverage import choose_detector, inspect_set
 
     eyes = choose_detector(app.project, name, detector)
     _say_whose_eyes(app, eyes, detector)
@@ -170,7 +170,7 @@ def _say_whose_eyes(app: App, eyes: Detector | None, asked: str | None) -> None:
 
 
 def _write_page(app: App, inspection: Inspection, out: Path | None, lang: str) -> Path:
-    from edgekit.control.coverage_page import page_pictures
+    from edgekit.control.sets.coverage_page import page_pictures
     from edgekit.files import write_bytes
     from edgekit.report.coverage import render_coverage
 
@@ -227,14 +227,14 @@ def select(
         edgekit calib select yard --size 300 --from field --as yard-2026-11
         edgekit calib select yard --size 300 --method random --seed 1 --as yard-random --dry-run
     """
-    from edgekit.control import set_choosing
-    from edgekit.control.coverage import choose_detector
+    from edgekit.control.sets import choosing
+    from edgekit.control.sets.coverage import choose_detector
 
     eyes = choose_detector(app.project, name, detector)
     _say_whose_eyes(app, eyes, detector)
     new = as_name or f"{name}-{size}"
     with app.console.progress() as on_progress:
-        chosen = set_choosing.select(
+        chosen = choosing.select(
             app.project,
             [name, *(from_sets or ())],
             new,
@@ -271,13 +271,13 @@ def split(
         edgekit calib split yard
         edgekit calib split yard --frozen 0.3 --seed 1 --dry-run
     """
-    from edgekit.control import set_choosing
-    from edgekit.control.coverage import choose_detector
+    from edgekit.control.sets import choosing
+    from edgekit.control.sets.coverage import choose_detector
 
     eyes = choose_detector(app.project, name, detector)
     _say_whose_eyes(app, eyes, detector)
     with app.console.progress() as on_progress:
-        parted = set_choosing.split(app.project, name, frozen, seed, eyes, on_progress, force=force, write=not dry_run)
+        parted = choosing.split(app.project, name, frozen, seed, eyes, on_progress, force=force, write=not dry_run)
     app.console.result(parted, facts(parted_rows(parted)))
     app.console.note(f"next: edgekit calib check {parted.frozen}" if parted.written else "nothing was written")
 
@@ -297,7 +297,7 @@ def check(
         edgekit calib check yard --pin
         edgekit calib check yard --json
     """
-    from edgekit.control.set_checking import check_set
+    from edgekit.control.sets.checking import check_set
 
     with app.console.progress() as on_progress:
         checked = check_set(app.project, name, on_progress, pin=pin)

@@ -62,7 +62,7 @@ def export(
         edgekit calib export yard --format coco --out yard-coco --pictures copy --unlabelled
         edgekit calib export yard --format yolo --out yard-yolo --dry-run --json
     """
-    from edgekit.control.label_export import ExportWanted, export_labels
+    from edgekit.control.labels.exporting import ExportWanted, export_labels
 
     wanted = ExportWanted(form, out, detector, pictures, unlabelled, anew)
     with app.console.progress() as on_progress:
@@ -104,7 +104,7 @@ def import_(
         edgekit calib import yard yard-yolo --reviewed
         edgekit calib import yard annotations.xml --skip-unknown --json
     """
-    from edgekit.control.label_import import ImportWanted, import_labels
+    from edgekit.control.labels.importing import ImportWanted, import_labels
 
     wanted = ImportWanted(path, form, detector, reviewed, skip_unknown)
     with app.console.progress() as on_progress:

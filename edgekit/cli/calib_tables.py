@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cli.console import table
 
 if TYPE_CHECKING:
-    from edgekit.control.label_export import Exported
-    from edgekit.control.label_import import Imported
-    from edgekit.control.set_adding import Added
-    from edgekit.control.set_checking import Checked
-    from edgekit.control.set_choosing import Chosen, Parted
+    from edgekit.control.labels.exporting import Exported
+    from edgekit.control.labels.importing import Imported
+    from edgekit.control.sets.adding import Added
+    from edgekit.control.sets.checking import Checked
+    from edgekit.control.sets.choosing import Chosen, Parted
     from edgekit.core.coverage import Coverage, StratumCoverage
 
 _SHOWN = 8

@@ -68,7 +68,7 @@ def _check(names: list[str], chosen: list[Device], fingerprint: str | None, yes:
 def _enroll(app: App, device: Device, judge: Callable[[Enrolment], bool], replace: bool) -> tuple[Any, str, int]:
     """(JSON value, text, exit code) of one device; what goes wrong with it is not the end of the others."""
     from edgekit.control.enroll import enroll, try_login
-    from edgekit.control.host_keys import known_hosts_path
+    from edgekit.control.ssh.host_keys import known_hosts_path
 
     known_hosts = known_hosts_path(app.project)
     try:

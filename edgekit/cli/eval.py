@@ -15,7 +15,7 @@ from edgekit.cli.session import App
 from edgekit.errors import UsageError, VerifyError
 
 if TYPE_CHECKING:
-    from edgekit.control.evaluation import Asked, Evaluated
+    from edgekit.control.evaluation.running import Asked, Evaluated
     from edgekit.core.evaluation import Evaluation
     from edgekit.core.progress import OnProgress
 
@@ -81,7 +81,7 @@ def command(
         edgekit eval --on yard --against model --json
     """
     from edgekit.control.connect import link_to
-    from edgekit.control.evaluation import ask_for, evaluate_engines
+    from edgekit.control.evaluation.running import ask_for, evaluate_engines
     from edgekit.control.groundwork import Groundwork
 
     if worst and out is None:
@@ -119,7 +119,7 @@ def _check_gate(asked: Asked, gate: bool) -> None:
 
 def _written(asked: Asked, evaluated: Evaluated, worst: int, out: Path, on_progress: OnProgress) -> Evaluation:
     """Write the page and the pictures; the evaluation with the worst frames in it."""
-    from edgekit.control.worst_frames import draw_worst, worst_frames
+    from edgekit.control.evaluation.worst_frames import draw_worst, worst_frames
     from edgekit.files import write_bytes
     from edgekit.report.evaluation import render_evaluation
 

@@ -11,7 +11,7 @@ from edgekit.core.verification import REMEDIES
 
 if TYPE_CHECKING:
     from edgekit.control.build import Order
-    from edgekit.control.evaluation import Asked
+    from edgekit.control.evaluation.running import Asked
     from edgekit.core.evaluation import EngineFigures, Evaluation, EvaluationRow
 
 _SHOWN = 12

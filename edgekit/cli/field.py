@@ -14,8 +14,8 @@ from edgekit.control.connect import link_to
 from edgekit.errors import CalibrationError, UsageError
 
 if TYPE_CHECKING:
-    from edgekit.control.field_frames import Fetched
-    from edgekit.control.field_screen import Screened
+    from edgekit.control.field.frames import Fetched
+    from edgekit.control.field.screen import Screened
     from edgekit.control.inventory import Device
     from edgekit.core.collecting import FieldHealth
     from edgekit.report.field_summary import FieldSummary
@@ -68,7 +68,7 @@ def command(
 def _show(app: App, entry: Device) -> int:
     """What the device says, and nothing more."""
     from edgekit.cli.field_tables import summary_lines
-    from edgekit.control.field_frames import kept_on_device
+    from edgekit.control.field.frames import kept_on_device
     from edgekit.report.field_summary import summarise_field
 
     with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
@@ -89,9 +89,9 @@ def _show(app: App, entry: Device) -> int:
 
 def _fetch(app: App, entry: Device, *, judge_again: bool) -> tuple[Fetched, Screened, FieldHealth | None]:
     from edgekit.control.detectors import load_detector
-    from edgekit.control.field_frames import fetch_frames, field_folder
-    from edgekit.control.field_ledger import forget_judged
-    from edgekit.control.field_screen import screen
+    from edgekit.control.field.frames import fetch_frames, field_folder
+    from edgekit.control.field.ledger import forget_judged
+    from edgekit.control.field.screen import screen
 
     detector = load_detector(app.project, entry.detector)
     if judge_again:
@@ -166,7 +166,7 @@ def _write_page(
     from datetime import datetime, timezone
 
     from edgekit.cli.field_tables import page_pictures, verdict_of
-    from edgekit.control.field_screen import safe_to_show
+    from edgekit.control.field.screen import safe_to_show
     from edgekit.files import write_bytes
     from edgekit.report.field import render_field
 

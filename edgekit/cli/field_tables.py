@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cli.console import table
 
 if TYPE_CHECKING:
-    from edgekit.control.field_frames import Fetched, FieldFrame, Refused
-    from edgekit.control.field_screen import Screened
+    from edgekit.control.field.frames import Fetched, FieldFrame, Refused
+    from edgekit.control.field.screen import Screened
     from edgekit.core.collecting import FieldHealth
     from edgekit.report.field import FieldExample, FieldGallery, FieldPictures, FieldVerdict
     from edgekit.report.field_summary import Count, FieldSummary

@@ -64,9 +64,9 @@ def command(
 def _work(
     app: App, entry: Device, told: Told, ask_password: Callable[[], str | None], *, undo: bool, dry_run: bool
 ) -> tuple[str, Provisioned]:
-    from edgekit.control.host_keys import known_hosts_path
     from edgekit.control.provision import provision, unprovision
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.host_keys import known_hosts_path
+    from edgekit.control.ssh.link import SSHLink
 
     told.state("undoing" if undo else "provisioning")
     act = unprovision if undo else provision

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgekit.control.fleet import Told as FleetTold
     from edgekit.control.groundwork import Groundwork
     from edgekit.control.inventory import Device
-    from edgekit.control.refresh import Wish
+    from edgekit.control.refresh.running import Wish
 
 _REFUSED, _LOSES, _REVERTED = 5, 7, 8  # exit codes, as of edgekit.errors
 
@@ -78,7 +78,7 @@ def command(
     if history:
         return _history(app, entries, out)
     from edgekit.control.groundwork import Groundwork
-    from edgekit.control.refresh import Wish
+    from edgekit.control.refresh.running import Wish
 
     ground, wish = Groundwork(app.project), Wish(size, again, accept_equal)
     if dry_run:
@@ -119,7 +119,7 @@ def _one(app: App, ground: Groundwork, entry: Device, wish: Wish, *, yes: bool) 
 
 def _refreshed(app: App, ground: Groundwork, entry: Device, wish: Wish, *, yes: bool) -> Refresh:
     from edgekit.control.connect import link_to
-    from edgekit.control.refresh import Told, refresh
+    from edgekit.control.refresh.running import Told, refresh
 
     def on_step(step: RefreshStep) -> None:
         app.console.note(f"  {step.name:8}{step.result} ({step.seconds:.1f} s)")
@@ -146,7 +146,7 @@ def _several(app: App, ground: Groundwork, entries: Sequence[Device], wish: Wish
     from edgekit.cli.fleet_view import on_each, outcome_value, tell_trouble
     from edgekit.cli.refresh_tables import outcomes_table
     from edgekit.control.connect import link_to
-    from edgekit.control.refresh import Told, refresh
+    from edgekit.control.refresh.running import Told, refresh
 
     def work(entry: Device, told: FleetTold) -> tuple[str, Refresh]:
         told.state("looking")
@@ -165,7 +165,7 @@ def _dry_run(app: App, ground: Groundwork, entries: Sequence[Device], wish: Wish
     from edgekit.cli.fleet_view import on_each, show_each
     from edgekit.cli.refresh_tables import preview_text
     from edgekit.control.connect import link_to
-    from edgekit.control.refresh_preview import Preview, preview
+    from edgekit.control.refresh.preview import Preview, preview
 
     def work(entry: Device, told: FleetTold) -> tuple[str, Preview]:
         with closing(link_to(app.project, entry)) as link:
@@ -176,7 +176,7 @@ def _dry_run(app: App, ground: Groundwork, entries: Sequence[Device], wish: Wish
 
 def _history(app: App, entries: Sequence[Device], out: Path | None) -> int:
     from edgekit.cli.refresh_tables import history_table
-    from edgekit.control.refresh_history import load_history
+    from edgekit.control.refresh.history import load_history
 
     records = [one for entry in entries for one in load_history(app.project, entry.name)]
     records.sort(key=lambda one: one.created_utc, reverse=True)
@@ -208,7 +208,7 @@ def _write(app: App, out: Path, records: Sequence[Refresh]) -> None:
 
 def _schedule(app: App, entries: Sequence[Device], when: str | None, options: Sequence[str], *, dry_run: bool) -> int:
     from edgekit.cli.refresh_tables import schedule_text, scheduled_text
-    from edgekit.control.schedule import install, plan_schedule, remove
+    from edgekit.control.refresh.schedule import install, plan_schedule, remove
 
     if when is None:
         if dry_run:

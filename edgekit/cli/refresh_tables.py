@@ -12,8 +12,8 @@ from edgekit.report.numbers import moment
 from edgekit.report.refresh import COLUMNS, Comparison, compared
 
 if TYPE_CHECKING:
-    from edgekit.control.refresh_preview import Preview
-    from edgekit.control.schedule import Schedule, Scheduled
+    from edgekit.control.refresh.preview import Preview
+    from edgekit.control.refresh.schedule import Schedule, Scheduled
 
 
 def record_items(record: Refresh) -> list[Any]:

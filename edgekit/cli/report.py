@@ -139,7 +139,7 @@ def _headline_lines(path: Path, report: Report) -> tuple[str, ...]:
     from edgekit.report import numbers
     from edgekit.report.texts import text
 
-    rate, accuracy, kept = report.headline.measurement.pipeline_rate, report.headline.accuracy, report.map_kept_pct()
+    rate, accuracy, kept = report.headline.measurement.rate, report.headline.accuracy, report.map_kept_pct()
     interval = text("en", "interval_95", low=numbers.fps(rate.low_fps), high=numbers.fps(rate.high_fps))
     base = report.comparison.baseline.engine.precision.upper()
     share = f" ({text('en', 'kept', pct=f'{kept:.1f}', precision=base)})" if kept is not None else ""

@@ -13,8 +13,8 @@ from edgekit.cli.options import DetectorArgument, DeviceOption
 from edgekit.cli.session import App
 
 if TYPE_CHECKING:
-    from edgekit.control.sensitivity_plan import Advice
-    from edgekit.control.sensitivity_record import Attempt
+    from edgekit.control.sensitivity.plan import Advice
+    from edgekit.control.sensitivity.record import Attempt
 
 MOST_BUILDS = 8
 
@@ -54,9 +54,9 @@ def command(
     from edgekit.control.connect import link_to
     from edgekit.control.detectors import DETECTOR_FILE
     from edgekit.control.groundwork import Groundwork
-    from edgekit.control.keep_float import write_keep_float
-    from edgekit.control.sensitivity import prepare_search, search
-    from edgekit.control.sensitivity_plan import advise
+    from edgekit.control.sensitivity.keep_float import write_keep_float
+    from edgekit.control.sensitivity.plan import advise
+    from edgekit.control.sensitivity.search import prepare_search, search
 
     def tell(attempt: Attempt) -> None:
         app.console.note(attempt_line(attempt))

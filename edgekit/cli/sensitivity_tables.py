@@ -7,9 +7,9 @@ from typing import Any
 
 from edgekit.cli.console import facts, table
 from edgekit.control.build import is_built
-from edgekit.control.sensitivity import Ground, ranking_quantiser
-from edgekit.control.sensitivity_plan import Advice
-from edgekit.control.sensitivity_record import Attempt, Search, load_search
+from edgekit.control.sensitivity.plan import Advice
+from edgekit.control.sensitivity.record import Attempt, Search, load_search
+from edgekit.control.sensitivity.search import Ground, ranking_quantiser
 from edgekit.core.gate import StratumKept
 
 _SHOWN_LAYERS = 10

@@ -62,8 +62,8 @@ def command(
     if entry.kind == "local":
         _show(app, entry, wanted, f"http://127.0.0.1:{wanted}", open_browser, given=port is not None)
         return
-    from edgekit.control.host_keys import known_hosts_path
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.host_keys import known_hosts_path
+    from edgekit.control.ssh.link import SSHLink
 
     with closing(SSHLink(entry, known_hosts_path(app.project))) as link, link.forward(wanted, local_port) as here:
         _show(app, entry, wanted, f"http://127.0.0.1:{here}", open_browser, given=port is not None)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.containers import in_container
 from edgekit.control.detectors import Detector
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
 from edgekit.control.link import Link, engine_dir, engines_dir
 from edgekit.control.prepare import Preparation
+from edgekit.control.sets.calibration_sets import MaterialisedSet
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import BuildRequest, EngineManifest, TensorRTOptions
 from edgekit.core.plan import candidates_for

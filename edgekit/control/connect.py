@@ -16,7 +16,7 @@ def link_to(project: Project, device: Device) -> Link:
         from edgekit.control.local_link import LocalLink
 
         return LocalLink(device.name, project.device_root(device.name), device.python)
-    from edgekit.control.host_keys import known_hosts_path
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.host_keys import known_hosts_path
+    from edgekit.control.ssh.link import SSHLink
 
     return SSHLink(device, known_hosts_path(project))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from edgekit.control.build import Order, build, complete
-from edgekit.control.int8_gate import gate_of_before, is_gated, judge_int8
+from edgekit.control.evaluation.int8_gate import gate_of_before, is_gated, judge_int8
 from edgekit.control.project import Project
 from edgekit.control.records import read_record
 from edgekit.control.release import Release, make_release

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.control.detector_yaml import BatchRange, DetectorDocument, InputSection, ProfileSection, Size
-from edgekit.control.keep_float import keep_float_problems
 from edgekit.control.onnx_model import ModelFacts, inspect_onnx
 from edgekit.control.project import Project
+from edgekit.control.sensitivity.keep_float import keep_float_problems
 from edgekit.control.yaml_files import known_names, load_yaml
 from edgekit.core.detector import DetectorSpec, InputSpec
 from edgekit.core.labels import labels_from_mapping, parse_labels_txt, parse_names_literal

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from edgekit import bootstrap
 from edgekit.control.connect import link_to
 from edgekit.control.fleet import run_fleet
-from edgekit.control.host_keys import find_keys, host_name, known_hosts_path
 from edgekit.control.inventory import Device
 from edgekit.control.link import Link
 from edgekit.control.project import Project
+from edgekit.control.ssh.host_keys import find_keys, host_name, known_hosts_path
 from edgekit.core.checkup import SEVERITIES, CheckupAnswer, CheckupRequest, Finding, worst_first
 from edgekit.core.facts import DeviceFacts, parse_collected, read_facts
 from edgekit.core.findings import Wanted, findings_of
 from edgekit.errors import EdgekitError, UnreachableError
 
 if TYPE_CHECKING:
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.link import SSHLink
 
 JOBS = 16  # they wait most of the time
 # Words that a remedy on the host begins with; every other one is typed on the device.
@@ -58,7 +58,7 @@ def examine_device(project: Project, device: Device) -> DeviceReport:
 
 def examine_jetson(project: Project, device: Device) -> DeviceReport:
     """A device that is reached over SSH: its host key, its answer, its facts, and its own checkup once it is ready."""
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.link import SSHLink
 
     with closing(SSHLink(device, known_hosts_path(project))) as link:
         started_s = time.monotonic()

@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgekit.control.calibration_sets import load_set, set_names
 from edgekit.control.detectors import DetectorState, list_detectors
 from edgekit.control.inventory import Inventory, load_inventory
 from edgekit.control.project import Project
+from edgekit.control.sets.calibration_sets import load_set, set_names
 from edgekit.core.checkup import Finding
 from edgekit.errors import EdgekitError, NotFoundError
 

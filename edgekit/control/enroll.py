@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.host_keys import HostKey, find_keys, pin_key, refuse_changed
 from edgekit.control.inventory import Device
-from edgekit.control.ssh import SSHLink
-from edgekit.control.ssh_connection import PinnedClient, chain, disconnect, fetch_key, hops, prepare
-from edgekit.control.ssh_errors import Hop
+from edgekit.control.ssh.connection import PinnedClient, chain, disconnect, fetch_key, hops, prepare
+from edgekit.control.ssh.errors import Hop
+from edgekit.control.ssh.host_keys import HostKey, find_keys, pin_key, refuse_changed
+from edgekit.control.ssh.link import SSHLink
 from edgekit.errors import DeviceError
 
 _IS_PROVISIONED = "import json,os,sys;print(os.access(json.loads(sys.argv[1]),os.X_OK))"

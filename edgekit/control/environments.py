@@ -24,7 +24,7 @@ from edgekit.errors import DeviceError, error_from_dict
 from edgekit.files import sha256_file, write_bytes
 
 if TYPE_CHECKING:
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.link import SSHLink
 
 REQUIREMENTS, SOURCES = "requirements.txt", "sources.txt"
 # The system's own, with JetPack's packages. What comes first in PATH may lie in a home, out of a service's sight.

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from edgekit import files
-from edgekit.control.calibration_sets import CalibrationSet, load_set, materialise
 from edgekit.control.detectors import Detector
 from edgekit.control.link import Link
 from edgekit.control.project import Project
 from edgekit.control.reference import reference_outputs
-from edgekit.control.scene_sets import SceneRecipe
+from edgekit.control.sets.calibration_sets import CalibrationSet, load_set, materialise
+from edgekit.control.sets.scene_sets import SceneRecipe
 from edgekit.core.engine import GoldenSet
 from edgekit.core.progress import OnProgress
 from edgekit.core.wire import digest

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgekit.control.calibration_sets import MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector, load_detector
 from edgekit.control.golden import Golden, prepare_golden
 from edgekit.control.once import Once
 from edgekit.control.prepare import Preparation, prepare_model
 from edgekit.control.project import Project
-from edgekit.control.scenes_summary import scenes_seen
+from edgekit.control.sets.calibration_sets import MaterialisedSet, load_set, materialise
+from edgekit.control.sets.scenes_summary import scenes_seen
 from edgekit.control.verify import Yardstick, prepare_yardstick
 from edgekit.core.precision import Route
 from edgekit.core.progress import OnProgress

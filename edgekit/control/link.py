@@ -1,6 +1,6 @@
 """The way to a device: run device code there, move files there and back.
 
-`LocalLink` (local_link.py) is the device that is this machine, `SSHLink` (ssh.py) one that is reached over SSH.
+`LocalLink` (local_link.py) is the device that is this machine, `SSHLink` (ssh/link.py) one that is reached over SSH.
 connect.py chooses.
 """
 

@@ -10,10 +10,10 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
 from edgekit.control.local_link import LocalLink
 from edgekit.control.project import Project
+from edgekit.control.sets.calibration_sets import MaterialisedSet
 from edgekit.core.engine import PreparedModel
 from edgekit.core.precision import Route
 from edgekit.core.progress import OnProgress

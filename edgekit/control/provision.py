@@ -26,7 +26,7 @@ from edgekit.errors import DeviceError
 
 if TYPE_CHECKING:
     from edgekit.control.inventory import Device
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.link import SSHLink
 
 # The password of the device's login user, asked for when it is first needed; None if there is none to be had.
 AskPassword = Callable[[], "str | None"]

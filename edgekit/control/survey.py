@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.control.build import Order, needs_calibration, order_engine
-from edgekit.control.calibration_sets import MaterialisedSet
 from edgekit.control.detectors import Detector
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.inventory import Device
 from edgekit.control.link import Link
+from edgekit.control.sets.calibration_sets import MaterialisedSet
 from edgekit.control.verify import Yardstick, record_path
 from edgekit.control.visit import Visit, visit
 from edgekit.core.device import DeviceProfile

@@ -6,17 +6,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.control.calibration_sets import CalibrationSet, MaterialisedSet, load_set, materialise
 from edgekit.control.detectors import Detector
-from edgekit.control.evaluate import evaluate
+from edgekit.control.evaluation.accuracy import evaluate
+from edgekit.control.evaluation.judged_sets import judged_by
+from edgekit.control.evaluation.predictions import predictions_dir, predictions_of
 from edgekit.control.golden import spread
-from edgekit.control.judged_sets import judged_by
 from edgekit.control.link import Link, engine_dir, gathered
-from edgekit.control.predictions import predictions_dir, predictions_of
 from edgekit.control.project import Project
 from edgekit.control.records import read_record
 from edgekit.control.reference import golden_distance_to, shared_reference_outputs
-from edgekit.control.scene_sets import SceneRecipe
+from edgekit.control.sets.calibration_sets import CalibrationSet, MaterialisedSet, load_set, materialise
+from edgekit.control.sets.scene_sets import SceneRecipe
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineManifest
 from edgekit.core.progress import OnProgress

@@ -16,6 +16,7 @@ from typing import Optional, Tuple
 from edgekit.core.detector import DetectorSpec
 from edgekit.core.engine import EngineLayer, PreparedModel
 from edgekit.core.events import EventSettings
+from edgekit.core.preflight import Preflight, Setting
 from edgekit.core.results import Conditions, Measurement
 from edgekit.core.stats import LatencySummary, Rate
 from edgekit.core.tensors import TensorSpec
@@ -198,7 +199,12 @@ class DetectAnswer:
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """Measure one engine: verb `bench`. The engine alone and the pipeline alternate in one run, so they compare."""
+    """Measure one engine: verb `bench`. scenario is one of core.results.SCENARIOS.
+
+    "pipeline": the engine alone and the pipeline alternate in one run, so they compare. "streams": source is opened
+    1, 2, 4 ... up to `streams` times, or each of more_sources joins. "soak": duration_s in `parts` equal parts.
+    power_every_s: between two samples of the power sensors; idle_s: how long the idle machine is sampled first.
+    """
 
     engine_dir: str
     detector: DetectorSpec
@@ -207,10 +213,36 @@ class BenchRequest:
     warmup_frames: int = 20
     duration_s: float = 10.0
     threads: int = 0
-    schema: int = 1
+    scenario: str = "pipeline"
+    streams: int = 1
+    more_sources: Tuple[str, ...] = ()
+    parts: int = 12
+    power_every_s: float = 0.1
+    idle_s: float = 2.0
+    schema: int = 2
 
 
 @dataclass(frozen=True)
 class BenchAnswer:
     conditions: Conditions
     measurement: Measurement
+    preflight: Optional[Preflight] = None
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """Set the machine for measuring and say how it was, or set it back: verbs `tune` and `untune`; both need root.
+
+    settings: names as in core.preflight.Setting; empty for all that the machine has.
+    """
+
+    settings: Tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True)
+class TuneAnswer:
+    """changed: what was set, with the value it had before. refused: one sentence for each that could not be."""
+
+    changed: Tuple[Setting, ...]
+    refused: Tuple[str, ...] = ()

@@ -39,6 +39,7 @@ def render_html(report: Report, *, lang: str = "en", samples: Sequence[Sample] =
                 [
                     plots.rate_bar(rate, rate_ceiling)
                     for rate in (r.measurement.pipeline_rate, r.measurement.engine_rate)
+                    if rate
                 ]
                 for r in results
             ],

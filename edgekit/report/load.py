@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.results import BenchResult
+from edgekit.core.results import SCHEMA, BenchResult
 from edgekit.core.wire import from_wire
 from edgekit.errors import ConfigError, NotFoundError
 
-_SCHEMA = 1
+_READABLE = (1, SCHEMA)
 _LARGEST_FILE_BYTES = 4 << 20
 _BENCH_HINT = "edgekit bench --fps"
 
@@ -50,8 +50,8 @@ def load_results(folder: Path) -> ResultsFolder:
 
 def _load_result(path: Path) -> BenchResult:
     data = _read_object(path)
-    if data.get("schema", _SCHEMA) != _SCHEMA:
-        raise ConfigError(f"written by another edgekit (schema {data['schema']}, this one reads {_SCHEMA})")
+    if data.get("schema", SCHEMA) not in _READABLE:
+        raise ConfigError(f"written by another edgekit (schema {data['schema']}, this one reads up to {SCHEMA})")
     return from_wire(BenchResult, data, path.name)
 
 

@@ -42,7 +42,7 @@ def escape(value: str) -> str:
 
 
 def _head(report: Report, say: Say) -> Iterator[str]:
-    rate, accuracy = report.headline.measurement.pipeline_rate, report.headline.accuracy
+    rate, accuracy = report.headline.measurement.rate, report.headline.accuracy
     precision = report.headline.engine.precision.upper()
     yield f"# {escape(say('title', detector=report.detector, device=report.device))}"
     yield ""

@@ -75,7 +75,7 @@ def ticks(ceiling: float, parts: int = 4) -> tuple[Tick, ...]:
 def rate_ceiling(results: Sequence[BenchResult]) -> float:
     """The end of an axis that holds every rate and its interval."""
     rates = [rate for result in results for rate in (result.measurement.pipeline_rate, result.measurement.engine_rate)]
-    return nice_ceiling(max(rate.high_fps for rate in rates))
+    return nice_ceiling(max(rate.high_fps for rate in rates if rate))
 
 
 def rate_bar(rate: Rate, ceiling: float) -> Bar:

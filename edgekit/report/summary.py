@@ -8,7 +8,8 @@ from typing import Any
 
 from edgekit.core.results import FPS_MEANS, BenchResult
 from edgekit.core.wire import to_wire
-from edgekit.report.compare import Comparison, choose, compare
+from edgekit.report.compare import Comparison, compare
+from edgekit.report.compare_choice import choose
 from edgekit.report.load import ResultsFolder, Shipped
 
 
@@ -49,7 +50,7 @@ class Report:
 
     def speed_up(self) -> float | None:
         """Pipeline FPS of the headline engine / the baseline's; None for the baseline, or if the intervals overlap."""
-        before, after = self.comparison.baseline.measurement.pipeline_rate, self.headline.measurement.pipeline_rate
+        before, after = self.comparison.baseline.measurement.rate, self.headline.measurement.rate
         apart = before.high_fps < after.low_fps or after.high_fps < before.low_fps
         return after.fps / before.fps if apart and before.fps > 0 else None
 
@@ -81,8 +82,8 @@ def summarise(
 ) -> Report:
     """Make a report of the results of one device and detector (at least one)."""
     choice = choose(results)
-    comparison = compare(choice.results)
-    by_speed = sorted(comparison.results, key=lambda result: result.measurement.pipeline_rate.fps)
+    comparison = compare(choice.results, choice.rounds)
+    by_speed = sorted(comparison.results, key=lambda result: result.measurement.rate.fps)
     deployed = [r for r in comparison.results if shipped is not None and r.engine.engine_id == shipped.engine_id]
     headline = deployed[0] if deployed else by_speed[-1]
     return Report(
@@ -100,7 +101,7 @@ def summarise(
 
 def headline_document(report: Report) -> dict[str, Any]:
     """The few figures that answer "how fast, how good, what runs there", JSON-ready; None: not measured."""
-    rate = report.headline.measurement.pipeline_rate
+    rate = report.headline.measurement.rate
     accuracy = report.headline.accuracy
     return {
         "device": report.device,

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.control.host_keys import HostKey, find_keys
+from edgekit.control.ssh.host_keys import HostKey, find_keys
 from tests.ssh_server import SSHServer, make_key
 
 

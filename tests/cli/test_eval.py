@@ -14,11 +14,11 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.deploy import load_deployment
 from edgekit.control.detectors import load_detector
-from edgekit.control.model_truth import truth_from_model
+from edgekit.control.evaluation.model_truth import truth_from_model
 from edgekit.control.project import Project
+from edgekit.control.sets.calibration_sets import load_set, materialise
 from tests.made_up_sets import quiet
 from tests.onnx_models import LABELS, save_yolov8
 

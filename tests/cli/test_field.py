@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit.control.field_screen import screen, set_aside
+from edgekit.control.field.screen import screen, set_aside
 from tests.kept_frames import KeptOnDevice
 from tests.made_up_sets import quiet
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.cli.refresh import exit_code
 from edgekit.control.project import Project
-from edgekit.control.refresh_history import save
+from edgekit.control.refresh.history import save
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.refresh import OUTCOMES, Evidence, FrameCounts, Refresh, RefreshStep
 from edgekit.report.refresh import refresh_markdown

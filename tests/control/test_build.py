@@ -12,7 +12,6 @@ import onnx
 import pytest
 
 from edgekit.control import build as orders
-from edgekit.control.calibration_sets import load_set, materialise
 from edgekit.control.connect import link_to
 from edgekit.control.detectors import load_detector
 from edgekit.control.golden import prepare_golden
@@ -22,6 +21,7 @@ from edgekit.control.link import silent
 from edgekit.control.local_link import LocalLink
 from edgekit.control.prepare import describe_preparation, prepare_model
 from edgekit.control.project import Project
+from edgekit.control.sets.calibration_sets import load_set, materialise
 from edgekit.core.engine import PreparedModel, TensorRTOptions
 from edgekit.core.precision import choose_route
 from edgekit.core.wire import from_wire

@@ -7,8 +7,8 @@ import contextlib
 import pytest
 
 from edgekit.control.enroll import enroll, try_login
-from edgekit.control.host_keys import find_keys
 from edgekit.control.inventory import Device
+from edgekit.control.ssh.host_keys import find_keys
 from edgekit.errors import ConfigError, DeviceError, UnreachableError
 from tests.ssh_server import SSHServer, make_key
 

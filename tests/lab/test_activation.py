@@ -17,7 +17,7 @@ import pytest
 from edgekit.control.connect import link_to
 from edgekit.control.inventory import load_inventory
 from edgekit.control.project import open_project
-from edgekit.control.ssh import SSHLink
+from edgekit.control.ssh.link import SSHLink
 from edgekit.core.activation import Journal, Probation
 from edgekit.core.deployment import (
     ActivateAnswer,

@@ -82,7 +82,7 @@ def test_a_deployment_that_changes_nothing_is_one_call(project, device, deployed
     from edgekit.control.inventory import load_inventory
     from edgekit.control.link import silent
     from edgekit.control.project import open_project
-    from edgekit.control.ssh import SSHLink
+    from edgekit.control.ssh.link import SSHLink
 
     calls = []
     converse = SSHLink._converse

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from edgekit.cli.app import app
 from edgekit.control.device_packages import DevicePackages
 from edgekit.control.environments import look, make_environment
-from edgekit.control.host_keys import known_hosts_path
 from edgekit.control.inventory import load_inventory
-from edgekit.control.ssh import SSHLink
+from edgekit.control.ssh.host_keys import known_hosts_path
+from edgekit.control.ssh.link import SSHLink
 from edgekit.control.wheels import fetch, read_lock
 from tests.lab.virtual_jetson import VirtualJetson
 from tests.made_up_packages import sources

@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.control import ssh_connection, ssh_process
-from edgekit.control.host_keys import known_hosts_path
 from edgekit.control.inventory import load_inventory
-from edgekit.control.ssh import SSHLink
+from edgekit.control.ssh import connection, process
+from edgekit.control.ssh.host_keys import known_hosts_path
+from edgekit.control.ssh.link import SSHLink
 from edgekit.errors import DeviceError, UnreachableError
 
 pytestmark = pytest.mark.lab
@@ -55,11 +55,11 @@ def link(nx, home):
 @pytest.fixture
 def impatient(monkeypatch):
     """Notice a cut link within seconds instead of half a minute."""
-    monkeypatch.setattr(ssh_process, "SILENCE_LIMIT_S", 3.0)
-    monkeypatch.setattr(ssh_process, "_HEARTBEAT_S", 1.0)
-    monkeypatch.setattr(ssh_process, "_POLL_S", 0.2)
-    monkeypatch.setattr(ssh_connection, "CONNECT_LIMIT_S", 3)
-    monkeypatch.setattr(ssh_connection, "_ANSWER_LIMIT_S", 3)
+    monkeypatch.setattr(process, "SILENCE_LIMIT_S", 3.0)
+    monkeypatch.setattr(process, "_HEARTBEAT_S", 1.0)
+    monkeypatch.setattr(process, "_POLL_S", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_LIMIT_S", 3)
+    monkeypatch.setattr(connection, "_ANSWER_LIMIT_S", 3)
 
 
 def test_a_device_is_enrolled_by_its_fingerprint_and_the_next_step_is_named(nx, project):

@@ -25,7 +25,9 @@ def test_results_come_back_oldest_first_whatever_their_file_names(tmp_path):
         pytest.param('{"result_id": "x"', "x.json: not readable as JSON", id="half-a-file"),
         pytest.param("", "x.json: not readable as JSON", id="an-empty-file"),
         pytest.param("[1]", "x.json: expected an object", id="a-list"),
-        pytest.param('{"schema": 2}', "x.json: written by another edgekit (schema 2, this one reads 1)", id="newer"),
+        pytest.param(
+            '{"schema": 3}', "x.json: written by another edgekit (schema 3, this one reads up to 2)", id="newer"
+        ),
         pytest.param("{}", "x.json: x.json is not a valid BenchResult", id="an-empty-object"),
         pytest.param("[" * 100_000, "x.json: not readable as JSON", id="nested-to-death"),
         pytest.param(b"\xff\xfe\x00", "x.json: not readable as JSON", id="not-text"),

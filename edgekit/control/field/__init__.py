@@ -1,0 +1,1 @@
+"""Frames that devices kept: fetched, looked at in safety, screened, and put into sets."""

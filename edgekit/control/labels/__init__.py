@@ -1,0 +1,1 @@
+"""Labels on their way to a labelling tool and back: `calib export` and `calib import`."""
