@@ -16,6 +16,7 @@ from edgekit.core.machine import Rail
 
 _NOT_CONNECTED = "NC"
 _SUM = "sum of"
+_PACKAGES = "processor packages, not the whole machine"
 # More than any processor draws: the counter began again instead of wrapping around.
 _MOST_WATTS = 2000.0
 
@@ -44,11 +45,15 @@ class RailReading:
 
 @dataclass(frozen=True)
 class BoardPower:
-    """rails: those that could be read. watts: of what `watts_of` says, None if that is not known or not complete."""
+    """rails: those that could be read. watts: of what `watts_of` says, None if that is not known or not complete.
+
+    joules: what it drew since its sensor was opened, if that counts energy; it does not wrap around.
+    """
 
     watts: Optional[float] = None
     watts_of: str = ""
     rails: Tuple[Rail, ...] = ()
+    joules: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,28 @@ def watts_between(before_uj: int, after_uj: int, range_uj: int, elapsed_s: float
     return watts if watts <= _MOST_WATTS else None
 
 
-def processor_power(domains: Sequence[Tuple[str, Optional[float]]]) -> BoardPower:
-    """The rails and the total of a PC: (name, watts) of each energy counter; the packages together are the total."""
-    rails = tuple(Rail(name, watts * 1000, name.startswith("package")) for name, watts in domains if watts is not None)
-    packages = [watts for name, watts in domains if name.startswith("package")]
-    known = [watts for watts in packages if watts is not None]
-    if not packages or len(known) < len(packages):
-        return BoardPower(rails=rails)
-    return BoardPower(sum(known), "processor packages, not the whole machine", rails)
+@dataclass(frozen=True)
+class DomainPower:
+    """What an energy counter of a processor says. joules: since it was first read; watts: the mean since shortly."""
+
+    name: str
+    watts: Optional[float] = None
+    joules: Optional[float] = None
+
+
+def processor_power(domains: Sequence[DomainPower]) -> BoardPower:
+    """The rails and the total of a PC by its energy counters; the packages together are the total."""
+    rails = tuple(
+        Rail(domain.name, domain.watts * 1000, domain.name.startswith("package"))
+        for domain in domains
+        if domain.watts is not None
+    )
+    packages = [domain for domain in domains if domain.name.startswith("package")]
+    watts, joules = _sum([domain.watts for domain in packages]), _sum([domain.joules for domain in packages])
+    known = watts is not None or joules is not None
+    return BoardPower(watts, _PACKAGES if known else "", rails, joules)
+
+
+def _sum(values: Sequence[Optional[float]]) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None

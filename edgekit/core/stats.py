@@ -1,48 +1,25 @@
-"""Figures from samples: percentiles, latency summaries, a rate with its interval, a verdict on stability."""
+"""Figures from samples: percentiles, latency summaries, a rate with its interval."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-MIN_SAMPLES_FOR_P99 = 100
-UNSTABLE_SPREAD = 0.10
+from edgekit.core import stability
+from edgekit.core.student_t import NORMAL95, student_t95
 
-# Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; 1.96 beyond. Source: standard tables.
-_T95 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-    2.086,
-    2.080,
-    2.074,
-    2.069,
-    2.064,
-    2.060,
-    2.056,
-    2.052,
-    2.048,
-    2.045,
-    2.042,
-)
+Numbers = Union[Sequence[float], np.ndarray]
+
+MIN_SAMPLES_FOR_P99 = 100
+WINDOWS = 16
+# With fewer, a window is longer or shorter by a good part of a frame.
+_MOMENTS_A_WINDOW, _FEWEST_WINDOWS = 4, 3
+# With fewer windows, how alike neighbours are cannot be told.
+_CORRELATED_FROM = 8
+_MOST_ALIKE, _FEWEST_FREEDOM = 0.9, 4
 
 
 @dataclass(frozen=True)
@@ -60,7 +37,12 @@ class LatencySummary:
 
 @dataclass(frozen=True)
 class Rate:
-    """Frames per second with its 95 % interval, from windows of equal frame count; stable if windows agree."""
+    """Frames per second with its 95 % interval, from windows of equal frame count.
+
+    The interval is of this run: it holds what a much longer run under the same conditions would give. Another process,
+    or another state of the machine, may differ by more, which only several rounds can show. verdict: "stable", or one
+    sentence on what the windows show and what to do.
+    """
 
     fps: float
     low_fps: float
@@ -93,26 +75,86 @@ def mean_interval(values: Sequence[float]) -> Tuple[float, float, float]:
     mean = float(array.mean())
     if len(array) < 2:
         return mean, mean, mean
-    t = _T95[len(array) - 2] if len(array) - 2 < len(_T95) else 1.96
-    half = t * float(array.std(ddof=1)) / len(array) ** 0.5
+    half = student_t95(len(array) - 1) * float(array.std(ddof=1)) / len(array) ** 0.5
     return mean, mean - half, mean + half
 
 
-def summarise_rate(finish_times_s: Sequence[float], windows: int = 10) -> Optional[Rate]:
+def summarise_rate(finish_times_s: Sequence[float], windows: int = WINDOWS) -> Optional[Rate]:
     """Frames per second from the moments at which frames were finished, in seconds on one clock.
 
-    The whole-run rate, with an interval over `windows` parts of about equal frame count. Frames of a batch are finished
-    at one moment, where no window may end between them. None below 3 moments.
+    Frames of a batch are finished at one moment, where no window may end between them. None below 3 moments.
     """
     times, frames_at = np.unique(np.asarray(finish_times_s, np.float64), return_counts=True)
-    if len(times) < 3:
+    return rate_of_progress(times, np.cumsum(frames_at), windows)
+
+
+def rate_of_progress(times_s: Numbers, done: Numbers, windows: int = WINDOWS) -> Optional[Rate]:
+    """Frames per second of a run of which so many frames were `done` at certain moments, both ascending.
+
+    The whole-run rate, with an interval over up to `windows` parts of about as many moments. None below 3 moments.
+    """
+    costs_s = _seconds_a_frame(times_s, done, windows)
+    if costs_s is None:
         return None
-    done = np.cumsum(frames_at)
-    edges = np.linspace(0, len(times) - 1, min(windows, len(times) - 1) + 1).astype(int)
-    rates = np.diff(done[edges]) / np.diff(times[edges])
-    fps = float(done[-1] - done[0]) / float(times[-1] - times[0])
-    mean, low, high = mean_interval(rates)
-    spread = float(rates.std(ddof=1) / mean) if len(rates) > 1 else 0.0
-    stable = spread < UNSTABLE_SPREAD
-    verdict = "stable" if stable else f"windows differ by {spread:.0%} of their mean: run longer, or close programs"
-    return Rate(round(fps, 3), round(fps - (mean - low), 3), round(fps + (high - mean), 3), len(rates), stable, verdict)
+    seconds = float(times_s[-1]) - float(times_s[0])
+    fps = float(done[-1] - done[0]) / seconds
+    half = half_of_mean(costs_s)
+    said = stability.verdict(stability.Windows(tuple(1 / costs_s), len(times_s) - 1, seconds, half))
+    low, high = fps * np.exp(-half), fps * np.exp(half)
+    stable = said == stability.STABLE
+    return Rate(round(fps, 3), round(float(low), 3), round(float(high), 3), len(costs_s), stable, said)
+
+
+def window_rates(times_s: Numbers, done: Numbers, windows: int = WINDOWS) -> Tuple[float, ...]:
+    """Frames per second of each window, in order, as `rate_of_progress` forms them; none below 3 moments."""
+    costs_s = _seconds_a_frame(times_s, done, windows)
+    return () if costs_s is None else tuple(round(float(rate), 3) for rate in 1 / costs_s)
+
+
+def half_of_mean(values: Numbers) -> float:
+    """Half the 95 % interval of a mean, as a share of it, for positive values that followed one another in time.
+
+    Neighbours that are alike say less than so many independent values: the interval is widened by how alike they are
+    (an AR(1) process, its coefficient mended for the bias of few values), and never narrowed.
+    bench/rate_interval.py shows how often it holds the truth.
+    """
+    array = np.asarray(values, np.float64)
+    count = len(array)
+    if count < 2:
+        return 0.0
+    alike = _likeness(array)
+    widened = (1 + alike) / (1 - alike)
+    freedom = count - 1 if not alike else max(min(count - 1, _FEWEST_FREEDOM), int(count / widened) - 1)
+    return student_t95(freedom) * float(array.std(ddof=1) / array.mean()) * math.sqrt(widened / count)
+
+
+def share_interval(hits: int, of: int) -> Tuple[float, float]:
+    """The 95 % interval of a share, from so many hits of so many trials, at least one.
+
+    Source: Wilson, Journal of the American Statistical Association 22, 1927, p. 209.
+    """
+    z2, share = NORMAL95**2, hits / of
+    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
+    half = math.sqrt(z2 * share * (1 - share) / of + (z2 / (2 * of)) ** 2) / (1 + z2 / of)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _likeness(array: np.ndarray) -> float:
+    """The correlation of neighbours, 0 to _MOST_ALIKE."""
+    deviations = array - array.mean()
+    whole = float((deviations**2).sum())
+    if len(array) < _CORRELATED_FROM or whole == 0:
+        return 0.0
+    found = float((deviations[1:] * deviations[:-1]).sum()) / whole
+    return min(_MOST_ALIKE, max(0.0, found + (1 + 4 * found) / len(array)))
+
+
+def _seconds_a_frame(times_s: Numbers, done: Numbers, windows: int) -> Optional[np.ndarray]:
+    """Of each window. Their mean is that of the run where windows have as many frames; rates would not add up so."""
+    if len(times_s) < 3:
+        return None
+    moments = len(times_s) - 1
+    parts = min(moments, max(_FEWEST_WINDOWS, min(windows, moments // _MOMENTS_A_WINDOW)))
+    edges = np.linspace(0, moments, parts + 1).astype(int)
+    costs_s: np.ndarray = np.diff(np.asarray(times_s, np.float64)[edges]) / np.diff(np.asarray(done)[edges])
+    return costs_s

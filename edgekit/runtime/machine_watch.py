@@ -8,7 +8,7 @@ from typing import Any, List, Optional
 
 from edgekit.core.heat import HeatState, next_heat
 from edgekit.core.machine import MachineReadings
-from edgekit.runtime.machine import MachineReader
+from edgekit.runtime.sensors.machine import MachineReader
 from edgekit.runtime.pace import Pace
 
 _EVERY_S = 1.0

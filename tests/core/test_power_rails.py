@@ -8,6 +8,7 @@ from edgekit.core.boards import BOARDS
 from edgekit.core.machine import Rail
 from edgekit.core.power_rails import (
     BoardPower,
+    DomainPower,
     RailReading,
     board_power,
     processor_power,
@@ -93,8 +94,13 @@ def test_energy_between_two_readings_is_power():
 
 def test_a_pc_is_its_packages_and_says_so():
     """A second processor would be left out, or the memory's part counted twice."""
-    power = processor_power([("package-0", 15.0), ("psys", 40.0), ("package-1", 20.0)])
-    assert (power.watts, power.watts_of) == (35.0, "processor packages, not the whole machine")
-    assert processor_power([("package-0", 15.0), ("package-1", None)]).watts is None
-    assert processor_power([("psys", 40.0)]).watts is None
+    power = processor_power(
+        [DomainPower("package-0", 15.0, 7.0), DomainPower("psys", 40.0, 90.0), DomainPower("package-1", 20.0, 3.0)]
+    )
+    assert (power.watts, power.watts_of, power.joules) == (35.0, "processor packages, not the whole machine", 10.0)
+    first = processor_power([DomainPower("package-0", None, 0.0)])
+    assert (first.watts, first.watts_of, first.joules) == (None, "processor packages, not the whole machine", 0.0)
+    half = processor_power([DomainPower("package-0", 15.0, 7.0), DomainPower("package-1")])
+    assert (half.watts, half.watts_of, half.joules) == (None, "", None)
+    assert processor_power([DomainPower("psys", 40.0, 90.0)]).watts is None
     assert processor_power([]) == BoardPower()

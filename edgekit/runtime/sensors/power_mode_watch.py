@@ -9,7 +9,7 @@ from typing import Optional
 
 from edgekit.core.nvpmodel import CONF_FILE, STATUS_FILE, stored_power_mode
 from edgekit.runtime.power_mode import power_mode
-from edgekit.runtime.sysfs import text_of
+from edgekit.runtime.sensors.sysfs import text_of
 
 _PROGRAM = "usr/sbin/nvpmodel"
 _LOOK_EVERY_S = 10.0

@@ -14,11 +14,10 @@ import pytest
 from edgekit.core.heat import HeatState, next_heat
 from edgekit.core.machine import MachineReadings, Rail
 from edgekit.core.wire import from_wire, to_wire
-from edgekit.runtime.machine import MachineReader
 from edgekit.runtime.pace import Pace
+from edgekit.runtime.sensors.machine import MachineReader
+from tests.machine_trees import MACHINES, case_of, tree_of, write
 
-CASES = Path(__file__).resolve().parents[1] / "cases" / "machine"
-MACHINES = sorted(path.stem for path in CASES.glob("*.json"))
 SOON_S = 5.0
 
 
@@ -30,26 +29,8 @@ class Clock:
         return self.now_s
 
 
-def tree_of(machine, root):
-    """The files of a case below root; see tests/cases/machine/ORIGIN.md."""
-    case = json.loads((CASES / f"{machine}.json").read_text("utf-8"))
-    for path, text in case["files"].items():
-        write(root, path, text)
-    for path in case["folders"]:
-        (root / path).mkdir(parents=True)
-    for path, target in case["links"].items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).symlink_to(target)
-    return root
-
-
-def write(root, path, text):
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_text(text, "utf-8")
-
-
 def expected(machine):
-    told = json.loads((CASES / f"{machine}.json").read_text("utf-8"))["expected"]
+    told = case_of(machine)["expected"]
     rails = tuple(Rail(name, milliwatts, total) for name, milliwatts, total in told.pop("rails"))
     return MachineReadings(**{**told, "throttling": tuple(told["throttling"]), "rails": rails})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from edgekit.core.thermal import ThermalZone, parse_zone, throttling_alerts
-from edgekit.runtime.sysfs import found, number_in, text_of
+from edgekit.runtime.sensors.sysfs import found, number_in, text_of
 
 _CLASS = "sys/class/thermal"
 _ALERT = "throttle-alert"
