@@ -24,6 +24,7 @@ from edgekit.runtime.cuda.driver import GpuFacts
 from edgekit.runtime.cuda.owner import OwnerThread
 from edgekit.runtime.limits import memory_mib
 from edgekit.runtime.packages import find_tensorrt
+from edgekit.runtime.tuning.journal import check_tuned
 
 OLDEST_TENSORRT = (8, 5)  # JetPack 5.1
 _LOW_MEMORY_MIB, _LOW_DISK_MIB = 1024, 2048
@@ -37,6 +38,7 @@ def run_checkup(request: CheckupRequest, on_progress: OnProgress) -> CheckupAnsw
 
 def examine_device(root: Path = Path("/")) -> Iterator[Finding]:
     """Everything found about this device. Never raises an EdgekitError: what fails is a finding."""
+    yield from check_tuned(root)
     try:
         back_end = find_back_end(root)
     except DeviceError as error:
