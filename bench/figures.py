@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from served import Busy, Usage
 
-from edgekit.core.stats import mean_interval
+from edgekit.core.trend import least_squares_trend
 
 HELD = ("own_mib", "service_mib", "descriptors", "service_descriptors", "threads", "processes")
 
@@ -37,19 +37,9 @@ class Slope:
 
 def slope_of(times_s: np.ndarray, values: np.ndarray) -> Slope:
     """The least squares line. Needs three points, equally spread."""
-    x = (times_s - times_s.mean()) / 3600
-    slope = float((x * values).sum() / (x * x).sum())
-    residuals = values - values.mean() - slope * x
-    error = float(np.sqrt((residuals**2).sum() / (len(x) - 2) / (x * x).sum()))
-    half = student_t(len(x) - 2) * error
-    return Slope(round(slope, 3), round(slope - half, 3), round(slope + half, 3))
-
-
-def student_t(freedom: int) -> float:
-    """Two-sided 95 % point, out of edgekit's own table."""
-    values = np.zeros(freedom + 1)
-    values[:2] = 1.0, -1.0  # whose mean is 0: the upper end is t times the standard error
-    return mean_interval(values)[2] / float(values.std(ddof=1)) * len(values) ** 0.5
+    trend = least_squares_trend(times_s, values)
+    assert trend is not None
+    return Slope(*(round(value, 3) for value in trend.scaled(3600.0)))
 
 
 def fairness(rates: Sequence[float]) -> float:

@@ -4,8 +4,8 @@
 
 Compared: the same engine, loaded once with its default threads. Alone it runs on one tensor that is ready, call after
 call; in the pipeline it gets 1920x1080 frames that are letterboxed, inferred, decoded and suppressed. Slices of a
-second alternate (edgekit.runtime.bench), so that other load hits both. Each repetition is a process of its own, as the
-command line starts it; the figure is the median share of all repetitions with the interval of their mean.
+second alternate (edgekit.runtime.bench.pipeline), so that other load hits both. Each repetition is a process of its
+own, as the command line starts it; the figure is the median share of all repetitions with the interval of their mean.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from edgekit.core.detector import DetectorSpec, InputSpec
-from edgekit.runtime.bench import Replayed
+from edgekit.runtime.bench.replayed import Replayed
 from edgekit.runtime.engine_files import read_manifest
 from edgekit.runtime.engines import load_engine
 from edgekit.runtime.frames import Frame

@@ -66,6 +66,11 @@ class TrtStages:
         letterbox = self._parts.letterbox
         return (*self._notes, *(letterbox.notes if letterbox is not None else ()))
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether the engine's work of every slot is a CUDA graph."""
+        return bool(self._slots) and all(run.recorded for slot in self._slots for run in slot.runs.values())
+
     def make_slot(self) -> Slot:
         """Memory for one batch, and the engine recorded for a full one. Raises DeviceError if the GPU has no room."""
         with self._engine.lock:

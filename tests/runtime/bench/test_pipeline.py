@@ -1,4 +1,4 @@
-"""The verb bench: what it counts, and what it leaves out."""
+"""The scenario "pipeline": what it counts, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -12,32 +12,29 @@ import cv2
 import numpy as np
 import pytest
 
-from edgekit.core.requests import BenchRequest
-from edgekit.errors import EngineError, UsageError
-from edgekit.runtime.bench import Replayed, run_bench
+from edgekit.errors import EngineError
 from edgekit.runtime.host_stages import HostStages
-from edgekit.runtime.sources import open_source
 from edgekit.runtime.usage import CpuMeter, memory_peak_mib
 from tests.fakes import FakeEngine, Greys, detector_spec
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCE = "memory://?width=128&height=96&frames=3"
 
 
-def quiet(what, done, total):
-    pass
+@pytest.fixture(name="bench")
+def _bench(benching):
+    """The scenario "pipeline" for a moment, with an engine that is a stand-in."""
 
+    def run(engine, **options):
+        return benching(engine, "pipeline", **{"source": SOURCE, "duration_s": 0.3, **options})
 
-def bench(monkeypatch, engine, progress=quiet, **options):
-    monkeypatch.setattr("edgekit.runtime.bench.load_engine", lambda *_, **__: engine)
-    settings = {"source": SOURCE, "warmup_frames": 3, "duration_s": 0.3, **options}
-    return run_bench(BenchRequest("x", engine.detector, **settings), None, progress)
+    return run
 
 
 @pytest.mark.timed
-def test_an_engine_that_sets_the_pace_gives_its_own_rate(monkeypatch):
+def test_an_engine_that_sets_the_pace_gives_its_own_rate(bench):
     """Every figure of the kit rests on this count. 5 ms a call are just under 200 frames a second."""
-    answer = bench(monkeypatch, FakeEngine(delay_s=0.005))
+    answer = bench(FakeEngine(delay_s=0.005))
     measured = answer.measurement
     assert 100 < measured.engine_rate.fps < 200
     assert measured.pipeline_rate.fps == pytest.approx(measured.engine_rate.fps, rel=0.25)
@@ -48,9 +45,9 @@ def test_an_engine_that_sets_the_pace_gives_its_own_rate(monkeypatch):
 
 
 @pytest.mark.timed
-def test_stages_are_told_apart(monkeypatch):
+def test_stages_are_told_apart(bench):
     """The wrong stage would be made faster."""
-    stages = bench(monkeypatch, FakeEngine(delay_s=0.005)).measurement.stages
+    stages = bench(FakeEngine(delay_s=0.005)).measurement.stages
     assert {"capture", "preprocess", "inference", "decode", "host", "end_to_end"} == set(stages)
     assert 5 <= stages["inference"].p50_ms < 10
     assert stages["host"].mean_ms == pytest.approx(
@@ -60,80 +57,65 @@ def test_stages_are_told_apart(monkeypatch):
 
 
 @pytest.mark.timed
-def test_a_slow_start_is_not_counted(monkeypatch):
+def test_a_slow_start_is_not_counted(bench):
     """The first calls of an engine take many times as long: the rate would depend on the duration."""
 
     def slow_start(number):
         if number < 3:
             time.sleep(0.25)
 
-    answer = bench(monkeypatch, FakeEngine(delay_s=0.004, on_call=slow_start))
+    answer = bench(FakeEngine(delay_s=0.004, on_call=slow_start))
     assert answer.measurement.engine_rate.fps > 100
     assert answer.measurement.stages["inference"].max_ms < 200
 
 
 @pytest.mark.timed
-def test_a_batch_counts_its_frames(monkeypatch):
+def test_a_batch_counts_its_frames(bench):
     """A batch of 4 would show a quarter of its rate, or four times."""
-    answer = bench(monkeypatch, FakeEngine(detector_spec(max_batch=4), delay_s=0.01), batch=4)
+    answer = bench(FakeEngine(detector_spec(max_batch=4), delay_s=0.01), batch=4)
     assert answer.conditions.batch == 4
     assert 200 < answer.measurement.engine_rate.fps < 400
     assert answer.measurement.pipeline_rate.fps == pytest.approx(answer.measurement.engine_rate.fps, rel=0.25)
 
 
-def test_conditions_say_what_the_figures_depend_on(monkeypatch):
+def test_conditions_say_what_the_figures_depend_on(bench):
     """Runs would be compared that do not compare."""
-    conditions = bench(monkeypatch, FakeEngine(delay_s=0.002), threads=2).conditions
+    conditions = bench(FakeEngine(delay_s=0.002), threads=2).conditions
     assert (
         conditions.source, conditions.frame_width, conditions.frame_height, conditions.input_height,
         conditions.input_width, conditions.batch, conditions.warmup_frames, conditions.duration_s, conditions.threads,
     ) == (SOURCE, 128, 96, 64, 64, 1, 3, 0.3, 2)  # fmt: skip
 
 
-def test_a_short_file_is_read_again_and_again(monkeypatch, tmp_path):
+def test_a_short_file_is_read_again_and_again(bench, tmp_path):
     """A video of a second could not be measured for ten."""
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((96, 128, 3), number, np.uint8))
-    answer = bench(monkeypatch, FakeEngine(delay_s=0.002), source=str(tmp_path))
+    answer = bench(FakeEngine(delay_s=0.002), source=str(tmp_path))
     assert answer.measurement.frames > 20
 
 
-def test_a_replayed_source_stops(tmp_path):
-    """It would be the one source that Ctrl-C does not end."""
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
-    with Replayed(lambda: open_source(str(tmp_path))) as source:
-        assert [next(source).name for _ in range(3)] == ["a.png"] * 3
-        source.stop()
-        assert list(source) == []
-
-
-def test_progress_covers_the_measured_time(monkeypatch):
+def test_progress_covers_the_measured_time(bench):
     """A run of minutes would look dead."""
     events = []
-    bench(monkeypatch, FakeEngine(delay_s=0.002), lambda *event: events.append(event), duration_s=1.1)
-    assert [events[0], events[-1]] == [("measuring", 0, 2), ("measuring", 2, 2)]
-    assert 3 <= len(events) <= 5
+    bench(FakeEngine(delay_s=0.002), on_progress=lambda *event: events.append(event), duration_s=1.1)
+    measuring = [event for event in events if event[0] == "measuring"]
+    assert [measuring[0], events[-1]] == [("measuring", 0, 2), ("measuring", 2, 2)]
+    assert 3 <= len(measuring) <= 5
 
 
 @pytest.mark.timed
-def test_a_live_source_counts_its_dropped_frames(monkeypatch):
+def test_a_live_source_counts_its_dropped_frames(bench, monkeypatch):
     """A camera that is too fast for the engine would look fully served."""
-    monkeypatch.setattr("edgekit.runtime.bench.open_source", lambda uri: Greys(None, live=True, fps=100.0))
-    measured = bench(monkeypatch, FakeEngine(delay_s=0.03), duration_s=0.6).measurement
+    monkeypatch.setattr("edgekit.runtime.bench.pipeline.open_source", lambda uri: Greys(None, live=True, fps=100.0))
+    measured = bench(FakeEngine(delay_s=0.03), duration_s=0.6).measurement
     assert measured.pipeline_rate.fps == pytest.approx(32, rel=0.25)
     assert measured.dropped > 20
 
 
-@pytest.mark.parametrize("options", [{"duration_s": 0.0}, {"duration_s": -1.0}, {"warmup_frames": -1}])
-def test_impossible_durations_are_refused(monkeypatch, options):
-    """The result would be a division by zero."""
-    with pytest.raises(UsageError, match="cannot measure"):
-        bench(monkeypatch, FakeEngine(), **options)
-
-
-def test_memory_and_processor_are_measured(monkeypatch):
+def test_memory_and_processor_are_measured(bench):
     """A board's limits are these two."""
-    measured = bench(monkeypatch, FakeEngine(delay_s=0.002)).measurement
+    measured = bench(FakeEngine(delay_s=0.002)).measurement
     assert 10 < measured.memory_peak_mib < 4000
     assert 0 < measured.cpu_utilisation_pct <= 100
 
@@ -182,28 +164,28 @@ class Recorded(HostStages):
         self.closed_before_engine = not self._its_engine.closed
 
 
-def test_a_fast_engine_is_timed_over_many_calls(monkeypatch):
+def test_a_fast_engine_is_timed_over_many_calls(bench):
     """Half a millisecond on a GPU would be timed with the clock's and the wake-up's share in it."""
     engine = FakeEngine(delay_s=0.0005)
     stages = Recorded(engine)
-    measured = bench(monkeypatch, engine, duration_s=0.5).measurement
+    measured = bench(engine, duration_s=0.5).measurement
     calls, _ = Counter(times for times, _ in stages.replays if times > 1).most_common(1)[0]
     assert calls >= 8
     assert float(np.median([took_s for times, took_s in stages.replays if times == calls])) >= 0.004
     assert 500 < measured.engine_rate.fps < 2000
 
 
-def test_slots_are_shared_by_all_slices_and_given_back_before_the_engine(monkeypatch):
+def test_slots_are_shared_by_all_slices_and_given_back_before_the_engine(bench):
     """Pinned memory would grow with the duration, or be freed under a running engine."""
     engine = FakeEngine(delay_s=0.002)
     stages = Recorded(engine)
-    bench(monkeypatch, engine, duration_s=2.5)
+    bench(engine, duration_s=1.2)
     assert stages.made == stages.slots
     assert stages.closed_before_engine is True
     assert engine.closed
 
 
-def test_a_failing_measurement_gives_everything_back(monkeypatch):
+def test_a_failing_measurement_gives_everything_back(bench):
     """A GPU's memory would stay taken until the process ends."""
 
     def fail(number):
@@ -213,6 +195,6 @@ def test_a_failing_measurement_gives_everything_back(monkeypatch):
     engine = FakeEngine(delay_s=0.002, on_call=fail)
     stages = Recorded(engine)
     with pytest.raises(EngineError, match="out of memory"):
-        bench(monkeypatch, engine)
+        bench(engine)
     assert stages.closed_before_engine is True
     assert engine.closed
