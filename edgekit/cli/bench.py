@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import closing
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgekit.cli.console import table
-from edgekit.cli.options import DetectorOption, DeviceOption, source_uri
+from edgekit.cli.bench_options import (
+    EngineOption,
+    FpsOption,
+    JoulesOption,
+    MibOption,
+    P99Option,
+    RoundsOption,
+    SecondsOption,
+    SourceOption,
+    StreamsOption,
+    WattsOption,
+    asked_scenario,
+)
+from edgekit.cli.bench_running import Asked, bench_device, plan_device
+from edgekit.cli.fleet_view import on_each, outcome_value, show_each, tell_trouble
+from edgekit.cli.options import JOBS, DetectorOption, DevicesOption, JobsOption
 from edgekit.cli.session import App
-from edgekit.control.bench import measure, paused, save_result, select_engines
-from edgekit.control.connect import link_to
-from edgekit.control.deploy import load_deployment
-from edgekit.control.groundwork import Groundwork
-from edgekit.control.scenarios import load_scenario
-from edgekit.control.visit import visit
-from edgekit.core.results import FPS_MEANS, BenchResult
-from edgekit.errors import TargetMissedError
+from edgekit.core.limits import Limits
+from edgekit.errors import TargetMissedError, UsageError
 
-_FIGURES = ("pipeline FPS", "95 % interval", "engine FPS", "share", "p50 ms", "p95 ms", "p99 ms", "mAP50-95")
+if TYPE_CHECKING:
+    from edgekit.cli.bench_outcome import DeviceBench
+    from edgekit.control.fleet import Told
+    from edgekit.control.inventory import Device
+
+
+_LEFT_STOPPED = "a service that could not be started again in time is started by the next bench, or by edgekit start"
 
 
 def normalise_arguments(arguments: list[str]) -> list[str]:
@@ -29,98 +43,163 @@ def normalise_arguments(arguments: list[str]) -> list[str]:
     for index, word in enumerate(arguments):
         normal.append(word)
         following = arguments[index + 1] if index + 1 < len(arguments) else ""
-        if word == "--fps" and not following.replace(".", "", 1).isdigit():
+        if word == "--fps" and not _is_number(following):
             normal.append("0")
     return normal
 
 
+def _is_number(word: str) -> bool:
+    try:
+        return float(word) >= 0
+    except ValueError:
+        return False
+
+
 def command(
     app: App,
-    device: DeviceOption = "local",
+    device: DevicesOption = None,
     detector: DetectorOption = None,
-    fps: Annotated[
-        float | None,
-        typer.Option("--fps", metavar="[TARGET]", min=0, help="End with the headline; exit with 10 below TARGET."),
-    ] = None,
+    fps: FpsOption = None,
+    p99_ms: P99Option = None,
+    watts: WattsOption = None,
+    joules_per_frame: JoulesOption = None,
+    mib: MibOption = None,
+    targets: Annotated[bool, typer.Option("--targets", help="Hold devices to their targets in devices.yaml.")] = False,
     precision: Annotated[
         Literal["all", "fp32", "fp16", "int8"] | None,
         typer.Option("--precision", help="Which built engine. Default: the deployed one."),
     ] = None,
+    engine: EngineOption = None,
+    rounds: RoundsOption = 1,
     scenario: Annotated[
         str | None, typer.Option("--scenario", metavar="NAME", help="bench/scenarios/NAME.yaml. Default: pipeline.")
     ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", help="Instead of the scenario's: a path on the device or a URI, as for detect."),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", min=1, max=3600, help="Instead of the scenario's, for each engine.")
-    ] = None,
+    source: SourceOption = None,
+    seconds: SecondsOption = None,
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="Pictures in one inference, instead of the scenario's.")
     ] = None,
-) -> None:
-    """Measure built engines on a device: FPS through the whole pipeline, engine alone, latency of every stage.
+    streams: StreamsOption = None,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Set power mode, clocks, governor and fan for it, and set them back after it."),
+    ] = False,
+    untune: Annotated[
+        bool, typer.Option("--untune", help="Only set back what a --tune that was cut off has left.")
+    ] = False,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="Only say how the device is set, and what would spoil figures.")
+    ] = False,
+    ask_sudo_password: Annotated[
+        bool,
+        typer.Option("--ask-sudo-password", "-K", help="With --tune, --untune: ask for the devices' sudo password."),
+    ] = False,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Kept in the results.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be measured, and stop.")] = False,
+    jobs: JobsOption = JOBS,
+) -> int:
+    """Measure built engines on a device: FPS through the whole pipeline, latency of every stage, power and heat.
 
-    A running service is stopped meanwhile and started again. Results are kept for `edgekit report`.
+    A running service is stopped meanwhile and started again. With several rounds engines take turns, and figures are
+    medians. Results are kept for `edgekit report`, `edgekit history` and `edgekit gate`.
+
+    Limits set the exit code: 10 if one is not kept. What was not measured keeps no limit, and neither does a run that
+    throttling or the like disturbed. Limits of the command line go before the scenario's, and these before --targets.
 
     Examples:
 
         edgekit bench --fps
-        edgekit bench --fps 25 --precision int8
-        edgekit bench --precision all --seconds 30
-        edgekit bench --fps --device xavier-nx
+        edgekit bench --fps 25 --p99-ms 60 --watts 10
+        edgekit bench --precision all --rounds 5 --seconds 5
+        edgekit bench --fps --device xavier-nx --tune
+        edgekit bench --scenario streams --streams 8
+        edgekit bench --scenario soak --seconds 3600 --targets
+        edgekit bench --preflight --device xavier-nx
     """
-    entry = app.device(device)
-    entry = dataclasses.replace(entry, detector=detector) if detector else entry
-    given = {"source": source and source_uri(source, entry.kind), "seconds": seconds, "batch": batch}
-    wanted = load_scenario(app.project, scenario).model_copy(update={k: v for k, v in given.items() if v is not None})
-    with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
-        seen = visit(Groundwork(app.project), entry, link, on_progress)
-        engines = select_engines(seen, precision)
-        with paused(link, seen.service, entry.probation.deadline_s, on_progress):
-            results = [measure(seen, engine, wanted, on_progress) for engine in engines]
-    for result in results:
-        save_result(app.project.results_dir, result)
-    deployment = load_deployment(app.project, entry.name)
-    shipped_id = deployment.engine_id if deployment else ""
-    shipped = next((item for item in results if item.engine.engine_id == shipped_id), results[-1])
-    human = [table(("precision", *_FIGURES), [_row(item) for item in results], right=_FIGURES)]
-    app.console.result(results, *human, *([headline(shipped)] if fps is not None else []))
-    _check_target(shipped, fps)
+    from edgekit.cli.bench_machine import show_preflight, show_untuned
+    from edgekit.cli.sudo_password import password_source
+    from edgekit.control.bench.rounds import new_session
 
-
-def headline(result: BenchResult) -> str:
-    """One line with the figure, and one that says what it is."""
-    rate = result.measurement.rate
-    return (
-        f"{rate.fps:.1f} FPS ({rate.low_fps:.1f} to {rate.high_fps:.1f}) with {result.engine.precision.upper()} "
-        f"on {result.device}\n{FPS_MEANS}"
+    _refuse_contradictions(precision, engine, tune=tune, untune=untune, preflight=preflight)
+    entries = app.inventory.select(device or ["local"])
+    entries = tuple(dataclasses.replace(entry, detector=detector) for entry in entries) if detector else entries
+    if preflight:
+        return show_preflight(app, entries, jobs)
+    password = password_source(ask_sudo_password)
+    if untune:
+        return show_untuned(app, entries, password, jobs)
+    asked = Asked(
+        scenario=lambda entry: asked_scenario(app.project, entry, scenario, source, seconds, batch, streams),
+        limits=Limits(fps or None, p99_ms, watts, joules_per_frame, mib),
+        session=new_session(),
+        precision=precision,
+        engines=tuple(engine or ()),
+        rounds=rounds,
+        targets=targets,
+        tune=tune,
+        note=note,
+        password=password,
     )
+    if dry_run:
+        return _show_plans(app, entries, asked, jobs)
+    return _measure_all(app, entries, asked, jobs, with_headline=fps is not None)
 
 
-def _row(result: BenchResult) -> tuple[object, ...]:
-    figures = result.measurement
-    total = figures.stages["end_to_end"]
-    rate = figures.rate
-    return (
-        result.engine.precision,
-        f"{rate.fps:.1f}" + ("" if rate.stable else " (unstable)"),
-        f"{rate.low_fps:.1f}-{rate.high_fps:.1f}",
-        f"{figures.engine_rate.fps:.1f}" if figures.engine_rate else None,
-        None if figures.pipeline_share is None else f"{figures.pipeline_share:.3f}",
-        f"{total.p50_ms:.1f}",
-        f"{total.p95_ms:.1f}",
-        None if total.p99_ms is None else f"{total.p99_ms:.1f}",
-        f"{result.accuracy.map50_95:.3f}" if result.accuracy else None,
-    )
+def _refuse_contradictions(
+    precision: str | None, engine: Sequence[str] | None, *, tune: bool, untune: bool, preflight: bool
+) -> None:
+    if precision and engine:
+        raise UsageError("--precision and --engine both say which engines", hint="give one of them")
+    if sum([tune, untune, preflight]) > 1:
+        raise UsageError("--tune, --untune and --preflight exclude each other", hint="give one of them")
 
 
-def _check_target(result: BenchResult, target_fps: float | None) -> None:
-    rate, alone = result.measurement.rate, result.measurement.engine_rate
-    if target_fps and rate.fps < target_fps:
-        raise TargetMissedError(
-            f"{rate.fps:.1f} FPS is below the target of {target_fps:g}",
-            why=f"the engine alone gives {alone.fps:.1f} FPS" if alone else "",
-            hint="edgekit report shows which stage takes the time",
-        )
+def _measure_all(app: App, entries: Sequence[Device], asked: Asked, jobs: int, *, with_headline: bool) -> int:
+    from edgekit.cli.bench_tables import bench_lines
+
+    if len(entries) == 1:
+        # In this thread, so that Ctrl-C ends the measuring, and the service is started again before this ends.
+        with app.console.progress() as on_progress:
+            done = bench_device(app, entries[0], asked, on_progress, app.console.warn)
+        app.console.result(done, *bench_lines(done, with_headline=with_headline))
+        return _tell_missed(app, [done])
+
+    warnings: list[str] = []  # told at the end: a table of all devices fills the terminal meanwhile
+
+    def work(entry: Device, told: Told) -> tuple[str, DeviceBench]:
+        told.state("measuring")
+        found = bench_device(app, entry, asked, told.progress, warnings.append)
+        return ("missed" if found.missed else "measured"), found
+
+    fleet = on_each(app, entries, work, jobs=jobs)
+    for text in warnings:
+        app.console.warn(text)
+    found = [outcome.value for outcome in fleet.outcomes if outcome.value is not None]
+    lines = [
+        line for done in found for line in (f"{done.device}:", *bench_lines(done, with_headline=with_headline), "")
+    ]
+    value = {"devices": [outcome_value(outcome) for outcome in fleet.outcomes], "counts": fleet.counts}
+    app.console.result(value, *lines)
+    missed = _tell_missed(app, found)
+    return tell_trouble(app.console, fleet, _LEFT_STOPPED) or missed
+
+
+def _tell_missed(app: App, found: Sequence[DeviceBench]) -> int:
+    """Every limit that was not kept, on standard error; the exit code."""
+    from edgekit.cli.bench_outcome import missed_error
+
+    missed = [done for done in found if done.missed]
+    for done in missed:
+        app.console.failure(done.device, missed_error(done.missed))
+    return TargetMissedError.exit_code if missed else 0
+
+
+def _show_plans(app: App, entries: Sequence[Device], asked: Asked, jobs: int) -> int:
+    from edgekit.cli.bench_plan import BenchPlan, plan_table
+
+    def work(entry: Device, told: Told) -> tuple[str, BenchPlan]:
+        told.state("looking")
+        return "planned", plan_device(app, entry, asked, told.progress)
+
+    done = on_each(app, entries, work, jobs=jobs, quiet=True)
+    return show_each(app.console, done, plan_table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -13,14 +12,13 @@ import typer
 from edgekit.cli.fleet_view import on_each, show_each
 from edgekit.cli.options import JOBS, DevicesOption, JobsOption
 from edgekit.cli.session import App
+from edgekit.cli.sudo_password import password_source
 from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
     from edgekit.control.fleet import Told
     from edgekit.control.inventory import Device
     from edgekit.control.provision import Provisioned
-
-PASSWORD_VARIABLE = "EDGEKIT_SUDO_PASSWORD"  # noqa: S105  the name of a variable
 
 
 def command(
@@ -39,8 +37,9 @@ def command(
     """Prepare a device, once: user and groups, folders, systemd units, Python packages, device code.
 
     Everything is sent from here; the device needs no internet. JetPack's own TensorRT and OpenCV are used. pycuda
-    is compiled on the first device of each kind and kept for the others. Only this verb needs root on the device: by
-    sudo, without a password where that is allowed, else with --ask-sudo-password or the variable EDGEKIT_SUDO_PASSWORD.
+    is compiled on the first device of each kind and kept for the others. Beside this verb only `bench --tune` needs
+    root on the device: by sudo, without a password where that is allowed, else with --ask-sudo-password or the
+    variable EDGEKIT_SUDO_PASSWORD.
 
     A second run finds nothing to change, and needs no password.
 
@@ -54,7 +53,7 @@ def command(
     entries = _jetsons(app, device or [])
     if undo and not dry_run and not yes:
         _confirm(entries)
-    ask_password = _password_source(ask_sudo_password)
+    ask_password = password_source(ask_sudo_password)
     done = on_each(
         app, entries, lambda entry, told: _work(app, entry, told, ask_password, undo=undo, dry_run=dry_run), jobs=jobs
     )
@@ -95,16 +94,6 @@ def _confirm(entries: Sequence[Device]) -> None:
         raise UsageError(f"--undo removes everything of edgekit from {names}", hint="add --yes if that is meant")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
-
-
-def _password_source(ask: bool) -> Callable[[], str | None]:
-    """Where the password comes from: asked for once, now, before a table of progress fills the terminal."""
-    given = os.environ.pop(PASSWORD_VARIABLE, None)  # programs that are started from here have no need of it
-    if ask and given is None:
-        if not sys.stdin.isatty():
-            raise UsageError("there is no terminal to ask for a password", hint=f"set {PASSWORD_VARIABLE} instead")
-        given = typer.prompt("Password of sudo on the devices", hide_input=True, err=True)
-    return lambda: given
 
 
 def _text(done: Provisioned) -> str:

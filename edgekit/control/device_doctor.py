@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit import bootstrap
+from edgekit.control.bench.partial import left_behind, left_text, under_way
 from edgekit.control.connect import link_to
 from edgekit.control.fleet import run_fleet
 from edgekit.control.inventory import Device
@@ -50,10 +51,19 @@ def examine_fleet(project: Project, devices: Sequence[Device], *, jobs: int = JO
 
 def examine_device(project: Project, device: Device) -> DeviceReport:
     """One device. Never raises an EdgekitError."""
+    left = [*check_benches(project, device)]
     if device.kind == "local":
         with closing(link_to(project, device)) as link:
-            return DeviceReport(device.name, worst_first(check_device(link)))
-    return examine_jetson(project, device)
+            return DeviceReport(device.name, worst_first([*check_device(link), *left]))
+    report = examine_jetson(project, device)
+    return replace(report, findings=worst_first([*report.findings, *left]))
+
+
+def check_benches(project: Project, device: Device) -> Iterator[Finding]:
+    """Services that a bench stopped and was not there any more to start again."""
+    for partial in left_behind(project.results_dir, device.name).values():
+        if partial.stopped_service and not under_way(partial):
+            yield Finding("warning", "bench", left_text(partial), f"edgekit start --device {device.name}")
 
 
 def examine_jetson(project: Project, device: Device) -> DeviceReport:

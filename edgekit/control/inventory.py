@@ -48,6 +48,9 @@ class Targets:
     fps: float | None = None  # whole pipeline, at least
     p99_ms: float | None = None  # capture to detections, at most
     watts: float | None = None  # mean of the whole board, at most
+    joules_per_frame: float | None = None  # at most
+    mib: float | None = None  # memory of the measured process, at most
+    map_loss_pct: float | None = None  # of the baseline's mAP50-95, at most
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,9 @@ class _Targets(Section):
     fps: float | None = Field(default=None, gt=0)
     p99_ms: float | None = Field(default=None, gt=0)
     watts: float | None = Field(default=None, gt=0)
+    joules_per_frame: float | None = Field(default=None, gt=0)
+    mib: float | None = Field(default=None, gt=0)
+    map_loss_pct: float | None = Field(default=None, ge=0, lt=100)
 
 
 class _TensorRT(Section):

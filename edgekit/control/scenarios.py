@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,7 +36,7 @@ class Scenario:
     batch: int = 1
     streams: int = 1
     parts: int = BenchRequest.parts
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def load_scenario(project: Project, name: str | None) -> Scenario:
@@ -61,8 +61,8 @@ def load_scenario(project: Project, name: str | None) -> Scenario:
 def sources_of(scenario: Scenario, device: Device, project: Project) -> tuple[str, ...]:
     """What is opened on a device, the first source first.
 
-    A relative path is one of the project. Raises UsageError for one on another machine, where nobody knows from where
-    it would be, and for the sources of a device that are to be measured in a way that takes a single one.
+    A relative path is one of the project. Raises UsageError for one on another machine, where nobody knows where it
+    would begin.
     """
     if scenario.source is None:
         own = tuple(stream.uri for stream in device.streams)

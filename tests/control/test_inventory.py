@@ -60,7 +60,7 @@ def test_the_commented_keys_of_the_local_device_are_right():
     device = read("devices:\n  local:\n    kind: local\n" + "\n".join(keys)).device("local")
     assert (device.streams, device.calibration) == ((StreamSettings(LOCAL_SOURCE),), "NAME")
     assert (device.page_port, device.collect) == (8080, CollectSettings())
-    assert device.targets == Targets(fps=15, p99_ms=100, watts=10)
+    assert device.targets == Targets(15, 100, 10, joules_per_frame=0.4, mib=1500, map_loss_pct=1.5)
 
 
 def test_defaults_fill_what_a_device_leaves_out():
