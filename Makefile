@@ -15,7 +15,7 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
-	@$(PYTHON) tools/make_venv.py $(VENV) host,local,dev
+	@$(PYTHON) tools/make_venv.py $(VENV) host,local,postgres,dev
 
 demo: setup  ## deploy the demo detector on this machine, measure it, write the report
 	@$(BIN)/edgekit deploy --device local

@@ -31,6 +31,7 @@ PACKAGES = (
     "ffmpeg",
     "mosquitto",
     "openssl",
+    "postgresql",
     "chromium",
     "chromium-driver",
 )
@@ -70,7 +71,9 @@ def reasons() -> List[str]:
     """Everything that is missing."""
     browsers = no_program("chromium", "chromium-browser", "google-chrome")
     programs = [no_program(name) for name in ("ffmpeg", "mosquitto", "openssl", "chromedriver")]
-    return [reason for reason in (no_rtsp_server(), browsers, *programs) if reason]
+    from tests.postgres import no_postgres
+
+    return [reason for reason in (no_rtsp_server(), browsers, *programs, no_postgres()) if reason]
 
 
 def known_packages() -> Tuple[str, ...]:

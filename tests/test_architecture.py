@@ -24,7 +24,7 @@ DIRECTIONS = """
     runtime    errors files core scenes runtime                   numpy cv2; onnx and onnxruntime in ort/ alone
     bootstrap  nothing                                            nothing; Python 3.6
     control    errors files core scenes bootstrap control         anything; fabric and paramiko in ssh/ alone
-    report     errors files core report                           jinja2 PIL
+    report     errors files core report                           jinja2 PIL numpy; sqlalchemy in history/ alone
     cli        errors files core scenes control report cli        typer rich click
 """
 MAY_IMPORT: Dict[str, Set[str]] = {
@@ -45,7 +45,7 @@ THIRD_PARTY: Dict[str, Set[str]] = {
     "core": {"numpy"},
     "scenes": {"numpy", "cv2"},
     "runtime": {"numpy", "cv2"},
-    "report": {"jinja2", "PIL"},
+    "report": {"jinja2", "PIL", "numpy"},
     "cli": {"typer", "rich", "click"},
 }
 # Each back end is imported in the modules named after it, so that the rest runs on a board that lacks it. So is SSH:
@@ -59,6 +59,7 @@ BACK_ENDS = {
     "tensorrt": ("runtime/trt/*.py",),
     "pycuda": ("runtime/trt/*.py", "runtime/cuda/*.py"),
     "paho": ("runtime/mqtt_link.py",),
+    "sqlalchemy": ("report/history/*.py",),
 }
 DEVICE = ("errors", "files", "core", "scenes", "runtime")
 IMPURE = {
@@ -87,6 +88,8 @@ HEAVY = (
     "yaml",
     "fabric",
     "paramiko",
+    "sqlalchemy",
+    "psycopg",
 )
 
 if sys.version_info < (3, 10):

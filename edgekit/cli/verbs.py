@@ -41,7 +41,10 @@ VERBS = {
     "sensitivity": "Find the layers that cost INT8 its accuracy, and keep them out of it.",
     "field": "Show the hard frames that a device has kept, and fetch them.",
     "refresh": "Calibrate a device anew from what its cameras see, if that is proven better.",
+    "history": "Show results over time, add old ones, take in those of other tools.",
+    "gate": "Fail if what was measured last is worse than a baseline, beyond noise.",
     "report": "Write a report from recorded results.",
+    "forecast": "Say how likely the next releases are to meet their targets.",
 }
 
 ProjectOption = Annotated[

@@ -1,0 +1,1 @@
+"""Results over time, in one database: SQLite in the project, or PostgreSQL for several machines."""

@@ -1,0 +1,175 @@
+"""A result as rows of the tables, and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from edgekit.core.results import SCHEMA, BenchResult
+from edgekit.core.wire import canonical_json, digest, from_wire
+from edgekit.errors import ConfigError
+from edgekit.report.compare import conditions_of
+from edgekit.report.history.figures import FIGURES
+
+_LARGEST_ROUND = 2**31 - 1
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A result without its document.
+
+    clock_back_of: the id of a result that was recorded on this device before and says a later time, None in order.
+    conditions_sha256: equal for results that differ in model and engine alone. figures: as history.figures names them,
+    None for what was not measured.
+    """
+
+    sequence: int
+    result_id: str
+    created_utc: str
+    device: str
+    detector: str
+    scenario: str
+    precision: str
+    engine_id: str
+    model_sha256: str
+    conditions_sha256: str
+    git_commit: str | None
+    git_branch: str | None
+    session: str
+    round: int
+    comparable: bool
+    stable: bool
+    disturbances: tuple[str, ...]
+    clock_back_of: str | None
+    figures: Mapping[str, float | None]
+
+
+def columns_of(result: BenchResult) -> dict[str, Any]:
+    """What is derived from a result. Raises ConfigError where it holds what no database takes."""
+    try:
+        derived = {
+            "result_id": result.result_id,
+            "content_sha256": content_sha256(result),
+            "created_at": created_at(result.created_utc),
+            "device": result.device,
+            "detector": result.engine.detector,
+            "scenario": result.conditions.scenario,
+            "precision": result.engine.precision,
+            "engine_id": result.engine.engine_id,
+            "model_sha256": result.engine.model_sha256,
+            "conditions_sha256": conditions_sha256(result),
+            "git_commit": result.git_commit,
+            "git_branch": result.git_branch,
+            "session": result.session,
+            "round": result.round,
+            "comparable": result.comparable,
+            "stable": result.measurement.rate.stable,
+            "disturbances": json.dumps(list(result.measurement.disturbances), ensure_ascii=False),
+            **{figure.key: _number(figure.read(result)) for figure in FIGURES},
+        }
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"result {result.result_id!r} cannot be kept in a history", why=str(error)) from None
+    _refuse_odd_values(result, derived)
+    return derived
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _refuse_odd_values(result: BenchResult, derived: Mapping[str, Any]) -> None:
+    """Files come from other machines: a control character in a name would reach a terminal, or break an insert."""
+    texts = {name: value for name, value in derived.items() if isinstance(value, str)}
+    texts |= {"note": result.note, "disturbances": "\n".join(result.measurement.disturbances)}
+    reasons = [f"{name}: holds a control character" for name, value in texts.items() if _CONTROL.search(value)]
+    if not 0 <= result.round <= _LARGEST_ROUND:
+        reasons.append(f"round: {result.round} is out of range")
+    if reasons:
+        raise ConfigError(f"result {result.result_id!r} cannot be kept in a history", why="; ".join(reasons))
+
+
+def document_of(result: BenchResult) -> str:
+    """The whole result, as one JSON text for one result. Raises ConfigError for NaN and infinity."""
+    try:
+        return canonical_json(result).decode("utf-8")
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"result {result.result_id!r} cannot be written as JSON", why=str(error)) from None
+
+
+def result_of(document: str, result_id: str) -> BenchResult:
+    """The result of a document. Raises ConfigError if it is damaged or of a schema this edgekit does not know."""
+    try:
+        data = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{result_id}: not readable as JSON", why=str(error)) from None
+    schema = data.get("schema", SCHEMA) if isinstance(data, dict) else None
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise ConfigError(
+            f"{result_id}: written by a newer edgekit (schema {schema}, this one reads up to {SCHEMA})",
+            hint="upgrade edgekit on this machine",
+        )
+    return from_wire(BenchResult, data, result_id)
+
+
+def content_sha256(result: BenchResult) -> str:
+    """Digest of what a result says, whatever version of the format it came in.
+
+    Fields that hold their default do not count, nor do schema numbers: a file of schema 1 read and written again by a
+    later edgekit is still the same result. 10 and 10.0 are one number, for a file does not tell them apart either.
+    """
+    return digest(_without_defaults(result))
+
+
+def _without_defaults(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "schema")
+        return {
+            field.name: _without_defaults(item)
+            for field, item in pairs
+            if item != (field.default_factory() if field.default_factory is not MISSING else field.default)
+        }
+    if isinstance(value, (list, tuple)):
+        return [_without_defaults(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_defaults(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def conditions_sha256(result: BenchResult) -> str:
+    """Digest of what must be equal before figures compare, but for the model: a release may bring another."""
+    return digest({name: value for name, value in conditions_of(result).items() if name != "engine.model_sha256"})
+
+
+def created_at(created_utc: str) -> datetime:
+    """When a result was made, UTC without saying so. Raises ValueError."""
+    text = created_utc[:-1] + "+00:00" if created_utc.endswith("Z") else created_utc
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"created_utc: expected a time such as 2026-11-20T08:30:00Z, got {created_utc!r}") from None
+    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment of the tables for people and files, to the second."""
+    return moment.replace(microsecond=0).isoformat() + "Z"
+
+
+_DERIVED = ("created_utc", "disturbances", "figures")
+_TAKEN = tuple(field.name for field in fields(Listed) if field.name not in _DERIVED)
+
+
+def listed_of(row: Mapping[Any, Any]) -> Listed:
+    """A row of the table of results."""
+    told = row["disturbances"]
+    return Listed(
+        created_utc=utc_text(row["created_at"]),
+        disturbances=tuple(json.loads(told)) if told and told != "[]" else (),
+        figures={figure.key: row[figure.key] for figure in FIGURES},
+        **{name: row[name] for name in _TAKEN},
+    )
