@@ -99,4 +99,5 @@ def test_energy_of_streams_is_of_the_most_of_them(benching):
 def test_every_counted_window_has_a_look_at_both_ends(benching):
     """A gap between samples that reaches over an edge makes the energy uncertain."""
     benching(FakeEngine(), "pipeline", source=MEMORY, duration_s=0.3)
-    assert Sampler.latest.looks == 2 * len(Sampler.latest.marked) > 0
+    assert Sampler.latest.marked
+    assert Sampler.latest.looks == 2 * len(Sampler.latest.marked) + 2  # those of the idle machine
