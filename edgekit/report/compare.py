@@ -8,12 +8,24 @@ from typing import Any
 
 from edgekit.core.engine import PRECISIONS
 from edgekit.core.results import BenchResult
+from edgekit.core.rounds import median_of, range_of
 from edgekit.core.wire import to_wire
 from edgekit.errors import UsageError
 from edgekit.report.compare_metrics import METRICS, Metric
 from edgekit.report.compare_ratio import rate_ratio
 
-__all__ = ["METRICS", "Change", "Comparison", "Row", "change_between", "compare", "conditions_of", "differences"]
+__all__ = [
+    "METRICS",
+    "Change",
+    "Comparison",
+    "Row",
+    "change_between",
+    "compare",
+    "conditions_of",
+    "differences",
+    "kept_pct",
+]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -27,8 +39,10 @@ class Change:
 class Row:
     """One metric over all engines, baseline first. None: not measured. changes has one entry fewer than values.
 
-    steady: False where the rate changed during the run, so that its figure is not to be trusted. share: a figure that
-    is a share of the baseline by itself, so that its changes say nothing and are None.
+    Of an engine that was measured in several rounds: their median, with the lowest and the highest as its interval.
+
+    steady: False where the rate changed during the run, so that its figure is not to be trusted. plain: a figure
+    whose change in % would say nothing, such as a temperature; its changes are empty.
     """
 
     key: str
@@ -39,7 +53,7 @@ class Row:
     intervals: tuple[tuple[float, float] | None, ...]
     steady: tuple[bool, ...]
     changes: tuple[Change, ...]
-    share: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,36 +138,55 @@ def _rows(results: Sequence[BenchResult], runs: Sequence[Sequence[BenchResult]])
 
 
 def _row(metric: Metric, results: Sequence[BenchResult], runs: Sequence[Sequence[BenchResult]]) -> Row:
-    values = tuple(metric.read(result) for result in results)
-    intervals = tuple(metric.interval_of(result) for result in results)
-    changes = tuple(
-        change_between(metric, values[0], value, overlap=_overlap(metric, intervals, runs, index))
-        for index, value in enumerate(values[1:], start=1)
-    )
+    values = tuple(_value(metric, of_engine) for of_engine in runs)
+    intervals = tuple(_interval(metric, of_engine) for of_engine in runs)
+    changes = tuple(_change(metric, values, intervals, runs, index) for index in range(1, len(results)))
     steady = tuple(metric.is_steady(result) for result in results)
-    return Row(metric.key, metric.group, metric.unit, metric.digits, values, intervals, steady, changes)
+    return Row(metric.key, metric.group, metric.unit, metric.digits, values, intervals, steady, changes, metric.plain)
+
+
+def _value(metric: Metric, runs: Sequence[BenchResult]) -> float | None:
+    """Of one run as it is, a disturbed one too: that stands alone, and is marked."""
+    return metric.read(runs[0]) if len(runs) == 1 else median_of(runs, metric.read)
+
+
+def _interval(metric: Metric, runs: Sequence[BenchResult]) -> tuple[float, float] | None:
+    """Of one run its interval, of several rounds the lowest and the highest."""
+    first = metric.interval_of(runs[0])
+    return first if first is None or len(runs) == 1 else range_of(runs, metric.read)
 
 
 def _kept_row(accuracy: Row) -> Row:
     """What each engine keeps of the baseline's accuracy, in %."""
     base, nothing = accuracy.values[0], (None,) * len(accuracy.values)
-    kept = tuple(None if value is None or not base else 100 * value / base for value in accuracy.values)
+    kept = tuple(None if value is None or not base else kept_pct(base, value) for value in accuracy.values)
     changes = tuple(Change(None, "unknown") for _ in kept[1:])
-    return Row("map_kept", accuracy.group, "%", 1, kept, nothing, accuracy.steady, changes, share=True)
+    return Row("map_kept", accuracy.group, "%", 1, kept, nothing, accuracy.steady, changes, plain=True)
 
 
-def _overlap(
+def kept_pct(before: float, after: float) -> float:
+    """What is left of an accuracy above 0, in %, rounded down to a tenth: what misses a limit never reads as met."""
+    return int(1000 * after / before + 1e-6) / 10
+
+
+def _change(
     metric: Metric,
+    values: Sequence[float | None],
     intervals: Sequence[tuple[float, float] | None],
     runs: Sequence[Sequence[BenchResult]],
     index: int,
-) -> bool:
-    """Whether a figure and the baseline's cannot be told apart by their intervals, or by the rounds they took in turns."""
-    if metric.rate is not None:
-        ratio = rate_ratio(runs[0], runs[index], metric.rate)
-        return ratio is not None and not ratio.told_apart
+) -> Change:
+    """Of engine `index` against the baseline. Rates of engines that took turns change by the mean of their ratios."""
+    if metric.plain:
+        return Change(None, "unknown")
+    ratio = rate_ratio(runs[0], runs[index], metric.rate) if metric.rate is not None else None
+    before, after = values[0], values[index]
+    if ratio is not None and before is not None:
+        after = before * ratio.value if ratio.pairs else after  # the pairs know more than the two medians
+        return change_between(metric, before, after, overlap=not ratio.told_apart)
     first, second = intervals[0], intervals[index]
-    return first is not None and second is not None and first[0] <= second[1] and second[0] <= first[1]
+    overlap = first is not None and second is not None and first[0] <= second[1] and second[0] <= first[1]
+    return change_between(metric, before, after, overlap=overlap)
 
 
 def change_between(metric: Metric, before: float | None, after: float | None, *, overlap: bool = False) -> Change:

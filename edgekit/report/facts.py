@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers
+from edgekit.report.facts_machine import power_facts, setting_facts
+from edgekit.report.metric_texts import WORD_OF_ENERGY, WORD_OF_GOLDEN, WORDS, WORDS_OF_BUILDS
 from edgekit.report.summary import Report
-from edgekit.report.texts import WORD_OF_GOLDEN, WORDS, WORDS_OF_BUILDS, text
+from edgekit.report.texts import text
 
 
 def condition_facts(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
@@ -14,6 +16,8 @@ def condition_facts(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
     return (
         *_device_facts(result, lang),
         *_run_facts(result, lang),
+        *setting_facts(result, lang),
+        *power_facts(result, lang),
         *_origin_facts(report, lang),
     )
 
@@ -47,6 +51,7 @@ def _run_facts(result: BenchResult, lang: str) -> tuple[tuple[str, str], ...]:
         dropped=numbers.figure(measurement.dropped, 0),
     )
     return (
+        (text(lang, "scenario"), text(lang, f"scenario_{conditions.scenario}")),
         (text(lang, "source"), conditions.source),
         (text(lang, "frame_size"), f"{conditions.frame_width} × {conditions.frame_height} px"),
         (text(lang, "network_input"), network),
@@ -66,6 +71,7 @@ def _origin_facts(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
         (text(lang, "model_digest"), result.engine.model_sha256[:12]),
         (text(lang, "labelled_set"), labelled),
         *release,
+        *(((text(lang, "git_branch"), result.git_branch),) if result.git_branch else ()),
         (text(lang, "git_commit"), ", ".join(commits) or text(lang, "none")),
     )
 
@@ -75,10 +81,21 @@ def _short(commit: str) -> str:
     return commit[:12] if len(commit) == 40 else commit
 
 
+def span_text(report: Report, lang: str) -> str:
+    """Between which the headline lies: its 95 % interval, or the lowest and the highest of several rounds."""
+    rate = report.rate
+    values = {"low": numbers.fps(rate.low_fps), "high": numbers.fps(rate.high_fps)}
+    if rate.rounds > 1:
+        return text(lang, "span_rounds", rounds=rate.rounds, **values)
+    return text(lang, "interval_95", **values)
+
+
 def word_list(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
     """Term and meaning of the words that this report uses."""
     engines = [result.engine for result in report.comparison.results]
     keys = [*WORDS, *(WORDS_OF_BUILDS if any(engine.build for engine in engines) else ())]
     if any(engine.golden_distance is not None for engine in engines):
         keys.append(WORD_OF_GOLDEN)
+    if any(result.measurement.energy for result in report.comparison.results):
+        keys.append(WORD_OF_ENERGY)
     return tuple((term, meaning) for term, _, meaning in (text(lang, key).partition("|") for key in keys))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekit.core.gate import Gate
 from edgekit.core.results import SCHEMA, BenchResult
 from edgekit.core.wire import from_wire
 from edgekit.errors import ConfigError, NotFoundError
@@ -27,12 +29,17 @@ class ResultsFolder:
 
 @dataclass(frozen=True)
 class Shipped:
-    """What `edgekit deploy` put on the device, and why that precision."""
+    """What `edgekit deploy` put on the device, and why that precision.
+
+    gate: INT8 against the engine that is not quantised; None where it was not judged. inference_p50_ms: by precision.
+    """
 
     precision: str
     decision: str
     engine_id: str
     release_id: str
+    gate: Gate | None = None
+    inference_p50_ms: dict[str, float] = field(default_factory=dict)
 
 
 def load_results(folder: Path) -> ResultsFolder:
@@ -42,17 +49,27 @@ def load_results(folder: Path) -> ResultsFolder:
         if path.name.startswith("."):
             continue
         try:
-            results.append(_load_result(path))
+            results.append(load_result(path))
         except ConfigError as error:
             problems.append(f"{path.name}: {' '.join(str(error).split())}")
     return ResultsFolder(tuple(sorted(results, key=lambda result: result.created_utc)), tuple(problems))
 
 
-def _load_result(path: Path) -> BenchResult:
+def load_result(path: Path) -> BenchResult:
+    """One result file. Raises ConfigError if it is damaged, of a later schema, or left behind by a bench cut off."""
     data = _read_object(path)
+    if data.get("partial"):
+        raise ConfigError(_partial_text(data))
     if data.get("schema", SCHEMA) not in _READABLE:
         raise ConfigError(f"written by another edgekit (schema {data['schema']}, this one reads up to {SCHEMA})")
     return from_wire(BenchResult, data, path.name)
+
+
+def _partial_text(data: dict[str, Any]) -> str:
+    how_far = f"{data.get('done')} of {data.get('total')} s"
+    if data.get("host") == socket.gethostname() and Path(f"/proc/{data.get('pid')}").is_dir():
+        return f"a run that is not over, {how_far} so far"
+    return f"what a run that was stopped left behind, after {how_far}"
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -76,7 +93,27 @@ def load_shipped(path: Path, detector: str) -> Shipped | None:
     texts = [data.get(key) for key in ("precision", "decision", "engine_id", "release_id")]
     if data.get("detector", detector) != detector or not all(isinstance(text, str) for text in texts):
         return None
-    return Shipped(*(str(text) for text in texts))
+    precision, decision, engine_id, release_id = (str(text) for text in texts)
+    return Shipped(precision, decision, engine_id, release_id, _gate(data.get("gate")), _times(data))
+
+
+def _gate(data: Any) -> Gate | None:
+    """The gate of a deploy record; None where there is none, or one of another edgekit."""
+    try:
+        found = from_wire(Gate, data, "gate") if isinstance(data, dict) else None
+    except ConfigError:
+        return None
+    return found if found and found.rows else None
+
+
+def _times(data: dict[str, Any]) -> dict[str, float]:
+    found = {}
+    for item in data.get("verifications") or ():
+        try:
+            found[str(item["precision"])] = float(item["inference"]["p50_ms"])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
 
 
 def results_of(found: ResultsFolder, folder: Path, device: str | None, detector: str | None) -> tuple[BenchResult, ...]:

@@ -7,6 +7,7 @@ import re
 _MINUS = "\N{MINUS SIGN}"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|\+00:00)")
 _THIN = "\N{NARROW NO-BREAK SPACE}"
+_PERCENT = re.compile(r"(?<=\d)%")
 
 
 def figure(value: float | None, digits: int, unit: str = "", missing: str = "") -> str:
@@ -45,3 +46,13 @@ def moment(utc: str) -> str:
     """ "2026-03-04 05:06 UTC" from an ISO 8601 stamp in UTC; other text stays as it is."""
     found = _STAMP.fullmatch(utc)
     return f"{found.group(1)} {found.group(2)} UTC" if found else utc
+
+
+def share(value: float) -> str:
+    """0.9849 -> "98.4 %": rounded down, so that what misses a limit never reads as if it met it, as core.gate does."""
+    return figure(int(value * 1000 + 1e-6) / 10, 1, "%")
+
+
+def percent_apart(text: str) -> str:
+    """A recorded sentence as reports print percentages: "98.6%" -> "98.6 %"."""
+    return _PERCENT.sub(f"{_THIN}%", text)

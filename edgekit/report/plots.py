@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgekit.core.engine import EngineManifest
 from edgekit.core.engine_layers import count_precisions
-from edgekit.core.results import BenchResult
+from edgekit.core.gate import stratum_order
+from edgekit.core.results import Accuracy, BenchResult
 from edgekit.core.stats import Rate
+from edgekit.report.compare_ratio import Span, rate_span
 
+_SIZES = ("small", "medium", "large")
+# What accuracy is told of besides the whole: the texts' keys begin with these names.
+ACCURACY_PARTS: dict[str, Callable[[Accuracy], dict[str, float]]] = {
+    "conditions": lambda accuracy: accuracy.per_condition,
+    "strata": lambda accuracy: accuracy.per_stratum,
+    "sizes": lambda accuracy: accuracy.per_size,
+    "classes": lambda accuracy: accuracy.per_class,
+}
 STAGES = ("capture", "preprocess", "inference", "decode")
 _NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
@@ -53,7 +63,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Dot:
-    """One engine's accuracy in one condition; None: not measured."""
+    """One engine's accuracy in one part of the pictures; None: not measured."""
 
     value: float | None
     at_pct: float | None
@@ -72,13 +82,25 @@ def ticks(ceiling: float, parts: int = 4) -> tuple[Tick, ...]:
     return tuple(Tick(100 * part / parts, ceiling * part / parts) for part in range(parts + 1))
 
 
-def rate_ceiling(results: Sequence[BenchResult]) -> float:
-    """The end of an axis that holds every rate and its interval."""
-    rates = [rate for result in results for rate in (result.measurement.pipeline_rate, result.measurement.engine_rate)]
-    return nice_ceiling(max(rate.high_fps for rate in rates if rate))
+def rate_ceiling(runs: Sequence[Sequence[BenchResult]]) -> float:
+    """The end of an axis that holds every rate of every engine, with its interval. runs: of each engine."""
+    return nice_ceiling(max(span.high_fps for of_engine in runs for _, span in _spans(of_engine)))
 
 
-def rate_bar(rate: Rate, ceiling: float) -> Bar:
+def rate_bars(runs: Sequence[BenchResult], ceiling: float) -> tuple[tuple[str, Bar], ...]:
+    """ "pipeline" and "engine" with their bars; what was not measured is missing, not zero. runs: of one engine."""
+    return tuple((name, rate_bar(span, ceiling)) for name, span in _spans(runs))
+
+
+def _spans(runs: Sequence[BenchResult]) -> list[tuple[str, Span]]:
+    rates = (
+        ("pipeline", rate_span(runs, lambda run: run.measurement.pipeline_rate)),
+        ("engine", rate_span(runs, lambda run: run.measurement.engine_rate)),
+    )
+    return [(name, span) for name, span in rates if span]
+
+
+def rate_bar(rate: Rate | Span, ceiling: float) -> Bar:
     """A rate on an axis from zero to the ceiling; an interval below zero is cut there."""
     low, high = max(rate.low_fps, 0.0), min(rate.high_fps, ceiling)
     return Bar(rate.fps, 100 * rate.fps / ceiling, 100 * low / ceiling, 100 * high / ceiling)
@@ -113,25 +135,34 @@ def precision_shares(engine: EngineManifest) -> tuple[Share, ...]:
     return tuple(shares)
 
 
-def map_ceiling(results: Sequence[BenchResult]) -> float:
-    """The end of an axis that holds every accuracy of every condition; at most 1."""
-    values = [value for result in results if result.accuracy for value in result.accuracy.per_condition.values()]
+def map_ceiling(results: Sequence[BenchResult], part: str = "conditions") -> float:
+    """The end of an axis that holds every accuracy of that part of ACCURACY_PARTS; at most 1."""
+    read = ACCURACY_PARTS[part]
+    values = [value for result in results if result.accuracy for value in read(result.accuracy).values()]
     return min(1.0, nice_ceiling(max(values, default=1.0)))
 
 
-def condition_dots(results: Sequence[BenchResult]) -> dict[str, tuple[Dot, ...]]:
-    """Condition -> one dot for each result, on an axis to `map_ceiling`; the first result's hardest condition last."""
-    ceiling = map_ceiling(results)
-    names = {name for result in results if result.accuracy for name in result.accuracy.per_condition}
-    rows = {
-        name: [result.accuracy.per_condition.get(name) if result.accuracy else None for result in results]
-        for name in names
-    }
-    ordered = sorted(sorted(rows), key=lambda name: _or_below(rows[name][0]), reverse=True)
+def accuracy_dots(results: Sequence[BenchResult], part: str = "conditions") -> dict[str, tuple[Dot, ...]]:
+    """Name -> one dot for each result, on an axis to `map_ceiling`.
+
+    Conditions and classes: the first result's hardest one last. Strata and sizes: in their own order.
+    """
+    ceiling, read = map_ceiling(results, part), ACCURACY_PARTS[part]
+    found = [read(result.accuracy) if result.accuracy else {} for result in results]
+    rows = {name: [one.get(name) for one in found] for name in {name for one in found for name in one}}
     return {
         name: tuple(Dot(value, None if value is None else 100 * value / ceiling) for value in rows[name])
-        for name in ordered
+        for name in sorted(rows, key=lambda name: _place(part, name, rows[name][0]))
     }
+
+
+def _place(part: str, name: str, first: float | None) -> tuple[float, str]:
+    if part == "strata":
+        axis, word = stratum_order(name)
+        return axis, word
+    if part == "sizes":
+        return _SIZES.index(name) if name in _SIZES else len(_SIZES), name
+    return -_or_below(first), name
 
 
 def _or_below(value: float | None) -> float:

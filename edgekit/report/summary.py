@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from edgekit.core.results import FPS_MEANS, BenchResult
-from edgekit.core.wire import to_wire
-from edgekit.report.compare import Comparison, compare
+from edgekit.core.coverage import Coverage
+from edgekit.core.limits import Limits
+from edgekit.core.results import BenchResult
+from edgekit.report.compare import Comparison, compare, kept_pct
 from edgekit.report.compare_choice import choose
+from edgekit.report.compare_ratio import Span, rate_ratio, rate_span
 from edgekit.report.load import ResultsFolder, Shipped
+
+NO_TARGETS = Limits()
 
 
 @dataclass(frozen=True)
 class Report:
-    """One device with one detector. headline is the result of the shipped engine, or else of the fastest one."""
+    """One device with one detector. headline is the result of the shipped engine, or else of the fastest one.
+
+    others: runs of further scenarios. targets: what devices.yaml asks of the device. coverage: of the pictures that an
+    INT8 engine of the comparison was calibrated with, None where nobody looked at them.
+    """
 
     device: str
     detector: str
@@ -26,6 +33,9 @@ class Report:
     shipped: Shipped | None
     left_out: tuple[str, ...]
     broken_files: tuple[str, ...]
+    others: tuple[BenchResult, ...] = ()
+    targets: Limits = NO_TARGETS
+    coverage: Coverage | None = None
 
     @property
     def headline_is_shipped(self) -> bool:
@@ -37,22 +47,42 @@ class Report:
         return self.headline.profile.l4t is not None
 
     @property
+    def rate(self) -> Span:
+        """The headline: of one run with its 95 % interval, of several rounds their median, lowest and highest."""
+        span = rate_span(self.comparison.runs_of(self.headline), lambda result: result.measurement.rate)
+        assert span is not None  # every result has a rate
+        return span
+
+    def figure(self, key: str, result: BenchResult | None = None) -> tuple[float | None, tuple[float, float] | None]:
+        """A figure of the comparison with its interval, of the headline's engine or another that is compared."""
+        index = self.comparison.results.index(result or self.headline)
+        row = next((row for row in self.comparison.rows if row.key == key), None)
+        return (row.values[index], row.intervals[index]) if row else (None, None)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What to call each engine of the comparison: its precision, and a letter where several share one."""
         return engine_names(self.comparison.results)
 
+    def name_of(self, result: BenchResult) -> str:
+        """What to call an engine, also one that is not compared."""
+        known = {one.engine.engine_id: name for one, name in zip(self.comparison.results, self.names, strict=True)}
+        engine = result.engine
+        return known.get(engine.engine_id) or f"{engine.precision.upper()} ({engine.engine_id[:6]})"
+
     def map_kept_pct(self) -> float | None:
-        """mAP50-95 of the headline engine in % of the baseline's; None if unknown or for the baseline itself."""
+        """mAP50-95 of the headline engine in % of the baseline's, rounded down; None if unknown or for the baseline."""
         base, mine = self.comparison.baseline, self.headline
         if base is mine or not (base.accuracy and mine.accuracy and base.accuracy.map50_95):
             return None
-        return 100 * mine.accuracy.map50_95 / base.accuracy.map50_95
+        return kept_pct(base.accuracy.map50_95, mine.accuracy.map50_95)
 
     def speed_up(self) -> float | None:
-        """Pipeline FPS of the headline engine / the baseline's; None for the baseline, or if the intervals overlap."""
-        before, after = self.comparison.baseline.measurement.rate, self.headline.measurement.rate
-        apart = before.high_fps < after.low_fps or after.high_fps < before.low_fps
-        return after.fps / before.fps if apart and before.fps > 0 else None
+        """The headline engine's rate / the baseline's; None for the baseline, or where they cannot be told apart."""
+        runs = self.comparison.runs_of
+        before, after = runs(self.comparison.baseline), runs(self.headline)
+        ratio = rate_ratio(before, after, lambda result: result.measurement.rate)
+        return ratio.value if ratio and ratio.told_apart and self.headline is not self.comparison.baseline else None
 
 
 def engine_names(results: Sequence[BenchResult]) -> tuple[str, ...]:
@@ -79,6 +109,7 @@ def summarise(
     *,
     created_utc: str,
     edgekit_version: str,
+    targets: Limits = NO_TARGETS,
 ) -> Report:
     """Make a report of the results of one device and detector (at least one)."""
     choice = choose(results)
@@ -96,40 +127,12 @@ def summarise(
         shipped=shipped,
         left_out=choice.left_out,
         broken_files=found.problems,
+        others=choice.others,
+        targets=targets,
     )
 
 
-def headline_document(report: Report) -> dict[str, Any]:
-    """The few figures that answer "how fast, how good, what runs there", JSON-ready; None: not measured."""
-    rate = report.headline.measurement.rate
-    accuracy = report.headline.accuracy
-    return {
-        "device": report.device,
-        "detector": report.detector,
-        "precision": report.headline.engine.precision,
-        "engine_id": report.headline.engine.engine_id,
-        "deployed": report.headline_is_shipped,
-        "pipeline_fps": rate.fps,
-        "pipeline_fps_low": rate.low_fps,
-        "pipeline_fps_high": rate.high_fps,
-        "fps_means": FPS_MEANS,
-        "map50_95": accuracy.map50_95 if accuracy else None,
-        "map50_95_kept_pct": report.map_kept_pct(),
-        "is_jetson": report.is_jetson,
-    }
-
-
-def report_document(report: Report) -> dict[str, Any]:
-    """The whole report as JSON-ready data. schema rises when a field changes its meaning."""
-    return {
-        "schema": 1,
-        "created_utc": report.created_utc,
-        "edgekit": report.edgekit_version,
-        "headline": headline_document(report),
-        "shipped": to_wire(report.shipped),
-        "engines": [result.engine.engine_id for result in report.comparison.results],
-        "comparison": to_wire(report.comparison.rows),
-        "results": to_wire(report.comparison.results),
-        "left_out": list(report.left_out),
-        "broken_files": list(report.broken_files),
-    }
+def calibration_digests(comparison: Comparison) -> tuple[str, ...]:
+    """Digests of the sets of pictures that the engines of a comparison were calibrated with."""
+    found = (result.engine.calibration_sha256 for result in comparison.results)
+    return tuple(dict.fromkeys(sha256 for sha256 in found if sha256))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from edgekit.report.meaning_texts import MEANINGS
+from edgekit.report.metric_texts import METRIC_NAMES, WORD_MEANINGS
+from edgekit.report.plot_texts import PLOTS
+
 LANGUAGES = ("en", "zh")
 
-_TABLE: dict[str, tuple[str, str]] = {
+_PAGE: dict[str, tuple[str, str]] = {
     "html_lang": ("en", "zh-CN"),
     "title": ("{detector} on {device}", "{detector} · {device}"),
     "kicker": ("Deployment report", "部署报告"),
@@ -17,10 +21,38 @@ _TABLE: dict[str, tuple[str, str]] = {
         "They say nothing about the speed a Jetson would reach.",
         "以下数据来自 {module}（{backend}），并非 Jetson，不能说明 Jetson 上的速度。",
     ),
-    "fps_headline": ("pipeline FPS, {precision}", "整条流水线 FPS（{precision}）"),
-    "fps_means": (
+    "fps_headline_pipeline": ("pipeline FPS, {precision}", "整条流水线 FPS（{precision}）"),
+    "fps_headline_engine": ("FPS of the engine alone, {precision}", "仅引擎 FPS（{precision}）"),
+    "fps_headline_camera": ("FPS from a camera, {precision}", "摄像头 FPS（{precision}）"),
+    "fps_headline_streams": ("FPS of all streams together, {precision}", "多路合计 FPS（{precision}）"),
+    "fps_headline_soak": ("pipeline FPS over the whole soak, {precision}", "长时运行的流水线 FPS（{precision}）"),
+    "fps_means_pipeline": (
         "Frames a second through the whole pipeline (capture, preprocess, inference, decode), not 1000 / inference ms.",
         "整条流水线（采集、预处理、推理、解码）每秒处理的帧数，而不是 1000 除以推理毫秒数。",
+    ),
+    "fps_means_engine": (
+        "Inferences a second times the batch, nothing copied: what the engine could give, no camera ever sees it.",
+        "每秒推理次数乘以批大小，不含任何拷贝：引擎的上限，任何摄像头都达不到。",
+    ),
+    "fps_means_camera": (
+        "Frames a second from a live source through the whole pipeline; the source's own rate is the limit.",
+        "实时来源经整条流水线的每秒帧数；上限是来源自身的速率。",
+    ),
+    "fps_means_streams": (
+        "Frames a second of all streams together through the whole pipeline and one engine.",
+        "所有视频流共用一条流水线和一个引擎，合计的每秒帧数。",
+    ),
+    "fps_means_soak": (
+        "Frames a second through the whole pipeline, over the whole soak.",
+        "整个长时运行期间，整条流水线每秒处理的帧数。",
+    ),
+    "disturbed": (
+        "Something disturbed this run. Its figures are shown, and compared with nothing:",
+        "本次运行受到干扰。数据照列，但不参与任何比较：",
+    ),
+    "span_rounds": (
+        "median of {rounds} rounds in turns, {low} to {high}",
+        "{rounds} 轮轮流测量的中位数，{low} 至 {high}",
     ),
     "interval_95": ("95 % interval {low} to {high}", "95 % 区间 {low} 至 {high}"),
     "unsteady": ("The rate was not steady during this run:", "本次运行期间速率不稳定："),
@@ -31,6 +63,23 @@ _TABLE: dict[str, tuple[str, str]] = {
     "kept": ("{pct} % of {precision} kept", "保持 {precision} 的 {pct} %"),
     "frame_latency": ("Frame latency", "单帧延迟"),
     "frame_latency_means": ("median, queueing included; p95 {p95}", "中位数，含排队等待；p95 {p95}"),
+    "clause_comma": ("; ", "；"),
+    "decided_int8": (
+        "INT8: it keeps {kept} of {base}'s mAP50-95 and its inference is {factor} x as fast",
+        "INT8：保持 {base} mAP50-95 的 {kept}，推理速度是其 {factor} 倍",
+    ),
+    "decided_int8_kept": ("INT8: it keeps {kept} of {base}'s mAP50-95", "INT8：保持 {base} mAP50-95 的 {kept}"),
+    "decided_unsure": (" (too few pictures to tell: {rows})", "（图片太少，无法判断：{rows}）"),
+    "decided_refused": ("{base} is enough here: INT8 is refused, {why}", "此处 {base} 已足够：INT8 未获通过，{why}"),
+    "decided_whole": ("it keeps {kept}, {limit} is needed", "总体只保持 {kept}，要求 {limit}"),
+    "decided_lost": (
+        "too little is left in {rows} ({limit} is needed in each)",
+        "以下场景损失过多：{rows}（各要求 {limit}）",
+    ),
+    "decided_no_faster": (
+        "{base} is enough here: INT8 is no faster ({int8} against {other})",
+        "此处 {base} 已足够：INT8 并不更快（{int8} 对 {other}）",
+    ),
     "shipped": ("Shipped", "已部署"),
     "shipped_precision": ("Shipped precision", "部署精度"),
     "not_shipped": ("nothing deployed yet", "尚未部署"),
@@ -56,44 +105,6 @@ _TABLE: dict[str, tuple[str, str]] = {
     "same": ("no real change", "基本不变"),
     "unclear": ("within the noise", "在误差范围内"),
     "unknown": ("cannot be said", "无法判断"),
-    "pipeline_fps": ("Pipeline rate", "流水线速率"),
-    "engine_fps": ("Engine-only rate", "仅引擎速率"),
-    "pipeline_share": ("Pipeline / engine-only", "流水线占引擎比"),
-    "inference_p50": ("Inference, median", "推理，中位数"),
-    "end_to_end_p50": ("Frame latency, median", "单帧延迟，中位数"),
-    "end_to_end_p95": ("Frame latency, p95", "单帧延迟，p95"),
-    "end_to_end_p99": ("Frame latency, p99", "单帧延迟，p99"),
-    "host_p50": ("Outside the engine, median", "引擎之外，中位数"),
-    "map50_95": ("mAP50-95", "mAP50-95"),
-    "map50": ("mAP50", "mAP50"),
-    "memory_peak": ("Peak memory", "内存峰值"),
-    "cpu_utilisation": ("CPU use", "CPU 占用"),
-    "power_mean": ("Mean power", "平均功耗"),
-    "engine_size": ("Engine file", "引擎文件"),
-    "build_time": ("Build time", "构建时间"),
-    "load_time": ("Load time", "加载时间"),
-    "rates": ("Frames a second", "每秒帧数"),
-    "rates_note": (
-        "The thin line is the 95 % interval. Both rates come from one run, in alternating slices.",
-        "细线为 95 % 区间。两种速率来自同一次运行，交替测量。",
-    ),
-    "pipeline_series": ("whole pipeline", "整条流水线"),
-    "engine_series": ("engine only", "仅引擎"),
-    "stages": ("Where the time goes", "时间去向"),
-    "stages_note": (
-        "Mean milliseconds a frame spends in each stage. The stages of different frames overlap, "
-        "so a bar is longer than the time between two frames.",
-        "每帧在各阶段花费的平均毫秒数。不同帧的各阶段相互重叠，因此条形长于相邻两帧的间隔。",
-    ),
-    "capture": ("capture", "采集"),
-    "preprocess": ("preprocess", "预处理"),
-    "inference": ("inference", "推理"),
-    "decode": ("decode", "解码"),
-    "conditions_map": ("Accuracy by condition", "各场景精度"),
-    "conditions_map_note": (
-        "mAP50-95 on the pictures of each condition alone. The change is against {precision}.",
-        "仅用各场景图片计算的 mAP50-95。变化相对于 {precision}。",
-    ),
     "engines": ("Engines", "引擎"),
     "engine": ("engine", "引擎"),
     "precision": ("precision", "精度类型"),
@@ -151,6 +162,33 @@ _TABLE: dict[str, tuple[str, str]] = {
     "threads_auto": ("chosen by the back end", "由后端决定"),
     "frames_counted": ("Frames", "帧数"),
     "frames_are": ("{frames} measured, {dropped} dropped", "测量 {frames} 帧，丢弃 {dropped} 帧"),
+    "scenario": ("Scenario", "测量方式"),
+    "scenario_pipeline": ("frames in, detections out, as fast as it goes", "输入帧、输出检测结果，全速运行"),
+    "scenario_engine": ("the engine alone on ready tensors", "仅引擎，输入已就绪"),
+    "scenario_camera": ("a live source at its own rate", "实时来源，按其自身速率"),
+    "scenario_streams": ("several streams through one engine", "多路视频共用一个引擎"),
+    "scenario_soak": ("a long run", "长时运行"),
+    "clocks": ("Clocks", "时钟"),
+    "clocks_locked": ("locked", "已锁定"),
+    "clocks_free": ("not locked", "未锁定"),
+    "unread": ("could not be read", "无法读取"),
+    "governor": ("Governor", "调频策略"),
+    "fan": ("Fan", "风扇"),
+    "preflight": ("Before the run", "运行之前"),
+    "busy": ("other programs {pct} busy", "其他程序占用 {pct}"),
+    "tuned": ("set for this run: {names}", "为本次运行设置：{names}"),
+    "power_sensor": ("Power of", "功耗对象"),
+    "power_sensor_is": (
+        "{of}, by {sensor}: {samples} samples in {seconds}, at most {gap} apart",
+        "{of}，由 {sensor} 测得：{seconds} 内 {samples} 个样本，间隔至多 {gap}",
+    ),
+    "idle_power": ("Idle power", "空闲功耗"),
+    "rails": ("Power by rail", "各电源轨功耗"),
+    "temperature": ("Temperature", "温度"),
+    "temperature_is": ("{start} to {most}{zone}", "{start} 至 {most}{zone}"),
+    "gpu_clock": ("GPU clock", "GPU 时钟"),
+    "gpu_clock_is": ("{low} to {high}", "{low} 至 {high}"),
+    "git_branch": ("Git branch", "Git 分支"),
     "git_commit": ("Git commit", "Git 提交"),
     "model_digest": ("Model digest", "模型摘要"),
     "labelled_set": ("Labelled set", "标注集"),
@@ -162,55 +200,9 @@ _TABLE: dict[str, tuple[str, str]] = {
         "只有条件相同的结果才可比较。各行依次为字段、本报告的值与对方的值。",
     ),
     "broken": ("Files that could not be read", "无法读取的文件"),
-    "word_pipeline": (
-        "Pipeline rate|Frames a second from picture to detections, everything included, with the stages overlapped.",
-        "流水线速率|从图像到检测结果的每秒帧数，包含全部环节，各阶段并行。",
-    ),
-    "word_engine": (
-        "Engine-only rate|The network alone on ready tensors: the ceiling the pipeline can reach.",
-        "仅引擎速率|只运行网络、输入已就绪：流水线可达到的上限。",
-    ),
-    "word_latency": (
-        "Frame latency, p50, p95, p99|The age of a frame when its detections are ready; 50, 95 and 99 of 100 frames "
-        "are at most that old. p99 needs 100 frames. Pictures from memory or files fill the pipeline, so that each "
-        "frame waits behind a few others; a camera hands over only its latest frame.",
-        "单帧延迟，p50、p95、p99|检测结果就绪时该帧的时长；100 帧中分别有 50、95、99 帧不超过该值。"
-        "p99 至少需要 100 帧。来自内存或文件的图片会填满流水线，每帧都要排队；摄像头只交出最新的一帧。",
-    ),
-    "word_map": (
-        "mAP50-95, mAP50|COCO average precision, 0 to 1: how many objects are found and how well boxes fit, over "
-        "overlaps of 0.50 to 0.95, or at 0.50 alone.",
-        "mAP50-95、mAP50|COCO 平均精度，0 到 1：找到多少目标、框有多准；重叠度 0.50 至 0.95 的平均，或仅取 0.50。",
-    ),
-    "word_precision": (
-        "FP32, FP16, INT8|The numbers the engine computes with: 32-bit or 16-bit floating point, or 8-bit integers, "
-        "whose ranges are set from calibration pictures.",
-        "FP32、FP16、INT8|引擎计算所用的数值：32 位或 16 位浮点，或 8 位整数，其范围由校准图片确定。",
-    ),
-    "word_fusion": (
-        "Layer fusion|The builder joins neighbouring layers into one kernel, so that results stay on the chip between "
-        "them and fewer kernels are launched. Fewer layers after it means more was joined.",
-        "层融合|构建器把相邻的层合并为一个内核，中间结果留在芯片上，启动的内核也更少。融合后层数越少，合并越多。",
-    ),
-    "word_skipped": (
-        "Skipped kernels|Kernels that the builder could not try because memory was short; a faster one may be among "
-        "them.",
-        "跳过的内核|构建器因内存不足而未能尝试的内核；其中可能有更快的。",
-    ),
-    "word_golden": (
-        "Golden distance|How far the engine's answers lie from the model's own on fixed pictures, 0 for equal ones: "
-        "1 minus the cosine similarity of the outputs, or 1 minus F1 of finished detections.",
-        "与原模型的距离|在固定图片上引擎输出与原模型输出的差距，相同为 0：1 减输出的余弦相似度，或 1 减最终检测的 F1。",
-    ),
-    "word_interval": (
-        "95 % interval|From ten parts of the run, by Student's t. Where two intervals overlap, no gain is claimed.",
-        "95 % 区间|由运行的十个部分按 t 分布得出。两个区间重叠时，不声称有提升。",
-    ),
 }
 
-WORDS = ("word_pipeline", "word_engine", "word_latency", "word_map", "word_precision", "word_interval")
-WORDS_OF_BUILDS = ("word_fusion", "word_skipped")  # where a builder told of them
-WORD_OF_GOLDEN = "word_golden"
+_TABLE = {**_PAGE, **PLOTS, **METRIC_NAMES, **WORD_MEANINGS, **MEANINGS}
 
 
 def text(lang: str, key: str, **values: object) -> str:

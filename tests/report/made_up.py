@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
+from edgekit.core.coverage import Coverage, cover
 from edgekit.core.device import DeviceProfile
 from edgekit.core.engine import EngineManifest
-from edgekit.core.results import Accuracy, BenchResult, Conditions, Measurement
+from edgekit.core.results import (
+    Accuracy,
+    BenchResult,
+    Conditions,
+    Energy,
+    MachineRun,
+    Measurement,
+    Soak,
+    SoakPart,
+    StreamPoint,
+)
 from edgekit.core.stats import Rate, summarise_latency
 from edgekit.core.tensors import ShapeProfile, TensorSpec
 from edgekit.core.wire import digest, to_wire
@@ -148,3 +159,75 @@ def write_document(path: Path, document: Dict[str, Any]) -> None:
     """JSON as the kit writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+def powered(
+    made: BenchResult, watts: float, *, idle_w: Optional[float] = 3.0, error_share: float = 0.01
+) -> BenchResult:
+    """The same run with a power sensor beside it, for 10 s."""
+    joules = 10 * watts
+    energy = Energy(
+        of="module input",
+        sensor="INA3221",
+        samples=100,
+        sampled_s=10.0,
+        longest_gap_s=0.11,
+        mean_w=watts,
+        max_w=1.2 * watts,
+        joules=joules,
+        error_joules=error_share * joules,
+        frames=int(made.measurement.rate.fps * 10),
+        idle_w=idle_w,
+        rails_w={"VDD_IN": watts},
+    )
+    machine = MachineRun(45.0, 61.5, "tj-thermal", 83.0, 412, 2100, (918.0, 918.0))
+    return replace(made, measurement=replace(made.measurement, energy=energy, machine=machine))
+
+
+def disturbed(made: BenchResult, why: str = "the GPU was throttled for 2.1 s") -> BenchResult:
+    """The same run, which something disturbed."""
+    return replace(made, measurement=replace(made.measurement, disturbances=(why,)))
+
+
+def in_rounds(precision: str, *rates_fps: float, session: str = "s1") -> Tuple[BenchResult, ...]:
+    """Runs of one engine in one session, one a round."""
+    return tuple(
+        result(precision, fps=fps, session=session, round=number, result_id=f"{precision}-round-{number}")
+        for number, fps in enumerate(rates_fps, start=1)
+    )
+
+
+def with_streams(made: BenchResult, *points: Tuple[int, float]) -> BenchResult:
+    """A run with several streams: (number, FPS of all together) each, shared evenly."""
+    told = tuple(
+        StreamPoint(streams, Rate(fps, fps * 0.98, fps * 1.02, 10, True, "stable"), fps / streams, fps / streams, 0)
+        for streams, fps in points
+    )
+    return replace(
+        made,
+        result_id=f"{made.result_id}-streams",
+        conditions=replace(made.conditions, scenario="streams", streams=points[-1][0]),
+        measurement=replace(made.measurement, engine_rate=None, stream_points=told),
+    )
+
+
+def with_soak(made: BenchResult, **changes: Any) -> BenchResult:
+    """An hour in twelve parts."""
+    parts = tuple(SoakPart(300.0 * part, 40.0 - 0.1 * part, 55.0, 400 + part, 50.0 + part, 7.0) for part in range(12))
+    soak = replace(Soak(parts, (-3.0, -3.2, -2.8), (12.0, -1.0, 25.0)), **changes)
+    return replace(
+        made,
+        result_id=f"{made.result_id}-soak",
+        conditions=replace(made.conditions, scenario="soak", duration_s=3600.0),
+        measurement=replace(made.measurement, engine_rate=None, soak=soak),
+    )
+
+
+def coverage(**changes: Any) -> Coverage:
+    """Of the pictures that `engine("int8")` was calibrated with: no fog, little dusk."""
+    mine = [("light:day", "weather:clear")] * 295 + [("light:dusk", "weather:clear")] * 5
+    theirs = [("light:day", "weather:fog")] * 20 + [("light:dusk", "weather:clear")] * 80
+    made = Coverage(
+        "roadscene", "3" * 64, 300, cover(mine, theirs), reference="roadscene-frozen", reference_pictures=100
+    )
+    return replace(made, **changes)

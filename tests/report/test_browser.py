@@ -6,15 +6,19 @@ import html
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from edgekit.report.html import render_html
+from edgekit.report.prices import Prices
+from edgekit.report.review_forms import render_review_html
 from edgekit.report.samples import load_samples
-from tests.report.made_up import engine, result, tensorrt_result
+from tests.report.made_up import coverage, disturbed, engine, powered, result, tensorrt_result, with_soak, with_streams
 from tests.report.test_page import FP32, INT8, SHIPPED, report_of
+from tests.report.test_review import review_of
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -68,7 +72,17 @@ def look(tmp_path, page: str, width: int) -> re.Match:
 
 
 LONG = "a-detector-with-a-name-that-nobody-would-choose-but-somebody-will"
+FULL = report_of(
+    powered(FP32, 9.0),
+    powered(result("fp16"), 8.0),
+    powered(INT8, 7.0),
+    with_streams(INT8, (1, 40.0), (2, 38.0), (4, 36.0)),
+    with_soak(INT8),
+    shipped=SHIPPED,
+)
 REPORTS = {
+    "all-that-can-be-measured": replace(FULL, coverage=coverage()),
+    "disturbed": report_of(disturbed(powered(INT8, 7.0), f"the GPU was throttled by {'soctherm-' * 9}oc1")),
     "before-and-after": report_of(FP32, INT8, shipped=SHIPPED),
     "one-engine": report_of(result(map50_95=None, stable=False)),
     "four-engines": report_of(
@@ -86,6 +100,15 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(tmp_path, name, lang)
     found = look(tmp_path, render_html(REPORTS[name], lang=lang), 390)
     assert found.group(1, 3, 4) == ("390", "", "0")
     assert int(found.group(2)) > 1500
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_phone_shows_a_review(tmp_path, lang):
+    """It is read in the corridor on the way to the meeting."""
+    full = review_of(powered(FP32, 9.0), powered(INT8, 7.0))
+    empty = review_of(FP32, prices=Prices())
+    for review in (full, empty):
+        assert look(tmp_path, render_review_html(review, lang=lang), 390).group(1, 3, 4) == ("390", "", "0")
 
 
 def test_a_desk_shows_the_page_with_its_pictures(tmp_path):

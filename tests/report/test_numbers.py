@@ -9,7 +9,7 @@ import pytest
 from edgekit.core.stats import Rate
 from edgekit.report.numbers import figure, fps, moment, signed_pct
 from edgekit.report.plots import (
-    condition_dots,
+    accuracy_dots,
     nice_ceiling,
     rate_bar,
     rate_ceiling,
@@ -97,7 +97,7 @@ def test_an_interval_stays_inside_the_plot():
 def test_bars_of_all_results_fit_one_axis():
     """Bars are compared with each other, so they share it."""
     results = [result(), result("int8")]
-    ceiling = rate_ceiling(results)
+    ceiling = rate_ceiling([[made] for made in results])
     assert all(rate_bar(r.measurement.engine_rate, ceiling).high_pct <= 100 for r in results)
 
 
@@ -114,12 +114,12 @@ def test_stages_lie_end_to_end_in_the_order_of_the_pipeline():
 def test_conditions_are_ordered_by_the_baseline_and_gaps_stay_gaps():
     """The hardest condition is at the end, where the eye stops; a missing one is not a zero."""
     without = result("int8", map50_95=None)
-    dots = condition_dots([result(), without])
+    dots = accuracy_dots([result(), without])
     assert next(iter(dots)) == "day"
     assert list(dots)[-1] == "tiny"
     assert all(row[1].value is None and row[1].at_pct is None for row in dots.values())
     assert all(0 < row[0].at_pct <= 100 for row in dots.values())
-    assert condition_dots([without]) == {}
+    assert accuracy_dots([without]) == {}
 
 
 def test_a_change_of_more_than_tenfold_is_a_factor():

@@ -12,13 +12,27 @@ import cv2
 import numpy as np
 import pytest
 
+from edgekit.core.limits import Limits
+from edgekit.core.preflight import Preflight, Setting
+from edgekit.core.stats import Rate
+from edgekit.report.document import report_document
 from edgekit.report.html import render_html
 from edgekit.report.load import ResultsFolder, Shipped
 from edgekit.report.markdown import render_markdown
 from edgekit.report.samples import MOST_SAMPLES, load_samples
-from edgekit.report.summary import report_document, summarise
+from edgekit.report.summary import summarise
 from edgekit.report.texts import _TABLE, LANGUAGES, text
-from tests.report.made_up import PROFILE, engine, result
+from tests.report.made_up import (
+    PROFILE,
+    coverage,
+    disturbed,
+    engine,
+    in_rounds,
+    powered,
+    result,
+    with_soak,
+    with_streams,
+)
 
 FP32 = result()
 INT8 = result("int8", map50_95=0.494, engine=engine("int8", warnings=("only 120 pictures",)))
@@ -33,6 +47,11 @@ def report_of(*results, shipped=None, problems=()):
         created_utc="2001-01-03T00:00:00Z",
         edgekit_version="0.0.0",
     )
+
+
+def plain(words):
+    """Narrow spaces as plain ones, for texts that are easy to type."""
+    return words.replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
 REPORT = report_of(FP32, INT8, shipped=SHIPPED)
@@ -114,7 +133,7 @@ def test_figures_from_a_pc_are_said_to_be_no_jetsons():
 def test_what_was_not_measured_is_said_and_never_zero():
     """Power, accuracy and memory are often unknown."""
     bare = replace(result(map50_95=None), measurement=replace(FP32.measurement, memory_peak_mib=None, stages={}))
-    row = re.compile(r"Mean power.*?</tr>", re.DOTALL)
+    row = re.compile(r"<th scope=\"row\">Mean power.*?</tr>", re.DOTALL)
     for page in (render_html(report_of(bare)), render_html(REPORT)):
         cells = row.search(page).group()
         assert "not measured" in cells
@@ -141,7 +160,7 @@ def test_an_unsteady_rate_is_said_beside_the_headline():
     """A figure of a throttling board must not stand alone."""
     words = Outline(render_html(report_of(result(stable=False)))).text
     assert "was not steady" in words
-    assert "windows differ by 25%" in words
+    assert "windows differ by 25 %" in plain(words)
     both = report_of(result(stable=False), INT8, shipped=SHIPPED)
     assert "19.6–20.4 unsteady" in Outline(render_html(both)).text
     assert "20.0 FPS (unsteady)" in render_markdown(both)
@@ -178,6 +197,18 @@ def test_text_from_result_files_cannot_become_markup():
         conditions=replace(FP32.conditions, source=HOSTILE),
         accuracy=replace(FP32.accuracy, dataset=HOSTILE, per_condition={HOSTILE: 0.5}),
     )
+    told = powered(bad, 9.0)
+    energy = replace(told.measurement.energy, of=HOSTILE, sensor=HOSTILE, rails_w={HOSTILE: 1.0})
+    machine = replace(told.measurement.machine, hottest_zone=HOSTILE)
+    strata = replace(told.accuracy, per_stratum={HOSTILE: 0.5}, per_size={HOSTILE: 0.5}, per_class={HOSTILE: 0.5})
+    bad = replace(
+        told,
+        measurement=replace(told.measurement, energy=energy, machine=machine, disturbances=(HOSTILE,)),
+        accuracy=strata,
+        conditions=replace(told.conditions, governor=HOSTILE),
+        preflight=Preflight((Setting("fan", HOSTILE),), 1.0, (HOSTILE,), tuned=(HOSTILE,), findings=(HOSTILE,)),
+        git_branch=HOSTILE,
+    )
     report = report_of(bad, shipped=Shipped(HOSTILE, HOSTILE, bad.engine.engine_id, HOSTILE), problems=(HOSTILE,))
     for lang in LANGUAGES:
         outline = Outline(render_html(report, lang=lang))
@@ -201,9 +232,8 @@ def test_every_text_has_the_same_blanks_in_every_language(key):
 
 def test_no_english_sentence_is_left_on_the_chinese_page():
     """A half-translated page reads as a broken one; names, units and the kit's own records may stay."""
-    english = [
-        words[0] for key, words in _TABLE.items() if words[0] != words[1] and " " in words[0] and "{" not in words[0]
-    ]
+    differing = [words[0] for words in _TABLE.values() if words[0] != words[1]]
+    english = [words for words in differing if re.search(r"\w \w", words) and "{" not in words]
     page = Outline(render_html(REPORT, lang="zh")).text
     assert [sentence for sentence in english if sentence in page] == []
     assert text("zh", "before_after") in page
@@ -254,3 +284,87 @@ def test_samples_are_embedded_small_and_with_their_name(tmp_path):
     Outline(page)
     assert page.count('alt="Detections drawn on scene-') == MOST_SAMPLES
     assert load_samples(tmp_path / "none") == ()
+
+
+ENGINE_ALONE = replace(
+    FP32,
+    conditions=replace(FP32.conditions, scenario="engine"),
+    measurement=replace(
+        FP32.measurement,
+        pipeline_rate=None,
+        stages={},
+        engine_rate_without_graph=Rate(15, 14.9, 15.1, 10, True, "stable"),
+    ),
+)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    "made", [ENGINE_ALONE, with_streams(INT8, (1, 40.0), (2, 40.0)), with_soak(INT8)], ids=["engine", "streams", "soak"]
+)
+def test_a_page_about_another_scenario_says_what_its_headline_is(made, lang):
+    """An engine's rate under the words of a pipeline is the very mistake that others make."""
+    report = report_of(made)
+    scenario = made.conditions.scenario
+    for words in (Outline(render_html(report, lang=lang)).text, render_markdown(report, lang=lang)):
+        assert text(lang, f"fps_means_{scenario}") in words
+        assert text(lang, "fps_means_pipeline") not in words
+    assert report_document(report)["headline"]["scenario"] == scenario
+    assert (report_document(report)["headline"]["pipeline_fps"] is None) == (scenario == "engine")
+
+
+def test_an_engine_alone_reaches_no_target_of_a_pipeline():
+    """And its gain by a CUDA graph is told for what it is."""
+    report = replace(report_of(ENGINE_ALONE), targets=Limits(fps=1))
+    words = plain(render_markdown(report))
+    assert "is not known: it was not measured" in words
+    assert "Launched as a CUDA graph the engine of FP32 gives 1.37 times the rate" in words
+    assert "Where the time goes" not in words
+
+
+def test_a_disturbed_run_is_marked_in_both_forms():
+    """The reason stands at the top, where the figure is read."""
+    report = report_of(disturbed(FP32))
+    for words in (Outline(render_html(report)).text, render_markdown(report)):
+        assert words.index("the GPU was throttled for 2.1 s") < words.index("Figures")
+
+
+def test_what_the_calibration_pictures_lack_is_on_the_page():
+    """In the same words in both forms."""
+    report = replace(report_of(FP32, INT8), coverage=coverage())
+    for words in (Outline(render_html(report)).text, render_markdown(report)):
+        assert "fog 0 (0 %) missing" in plain(words)
+        assert "300 pictures of roadscene, beside the 100 of roadscene-frozen" in words
+
+
+@pytest.mark.parametrize(("lang", "night"), [("en", "Light: night"), ("zh", "光照：夜间")])
+def test_strata_are_named_as_people_name_them(lang, night):
+    """ "light:night" is the name of a field; what is no stratum stays as it is."""
+    told = replace(FP32.accuracy, per_stratum={"light:night": 0.4, "tag:gate": 0.5}, per_size={"small": 0.1})
+    report = report_of(replace(FP32, accuracy=told))
+    for words in (Outline(render_html(report, lang=lang)).text, render_markdown(report, lang=lang)):
+        assert night in words
+        assert "tag:gate" in words
+        assert "small" in words
+
+
+def test_of_several_rounds_the_median_is_the_headline_with_the_lowest_and_the_highest():
+    """The same figure that `edgekit bench` prints, in every form."""
+    report = report_of(*in_rounds("fp32", 20, 21, 19, 20.4), *in_rounds("int8", 40, 44, 38, 41), shipped=SHIPPED)
+    for words in (Outline(render_html(report)).text, plain(render_markdown(report))):
+        assert "median of 4 rounds in turns, 38.0 to 44.0" in words
+        assert "95 % interval 38" not in words
+    assert "40.5 FPS" in Outline(render_html(report)).text
+    assert "各轮的中位数" in render_html(report, lang="zh")
+    head = report_document(report)["headline"]
+    assert (head["rounds"], head["pipeline_fps"], head["pipeline_fps_low"]) == (4, 40.5, 38.0)
+
+
+def test_a_share_that_misses_the_limit_by_a_hair_does_not_read_as_if_it_met_it():
+    """98.498 % is not 98.5 %, on no place of the page."""
+    report = report_of(FP32, result("int8", map50_95=0.49249), shipped=SHIPPED)
+    words = plain(Outline(render_html(report)).text)
+    assert "98.4 % of FP32 kept" in words
+    assert "98.5 % of FP32 kept" not in words
+    row = next(row for row in report.comparison.rows if row.key == "map_kept")
+    assert row.values == (100.0, 98.4)
