@@ -10,7 +10,7 @@ from edgekit.control.build import is_built
 from edgekit.control.sensitivity.plan import Advice
 from edgekit.control.sensitivity.record import Attempt, Search, load_search
 from edgekit.control.sensitivity.search import Ground, ranking_quantiser
-from edgekit.core.gate import StratumKept
+from edgekit.core.gate import StratumKept, share_text
 
 _SHOWN_LAYERS = 10
 
@@ -45,8 +45,8 @@ def attempt_line(attempt: Attempt) -> str:
     start = f"{count} {'layer' if count == 1 else 'layers'} in float"
     if attempt.gate is None:
         return f"{start}: {attempt.problem}"
-    lost = ", ".join(f"{row.stratum} {row.kept:.1%}" for row in attempt.gate.lost if row.stratum != "all")
-    kept = f"keeps {attempt.gate.overall.kept:.1%}{', lost: ' + lost if lost else ''}"
+    lost = ", ".join(f"{row.stratum} {share_text(row.kept)}" for row in attempt.gate.lost if row.stratum != "all")
+    kept = f"keeps {share_text(attempt.gate.overall.kept)}{', lost: ' + lost if lost else ''}"
     return f"{start}: {kept}; {'enough' if attempt.passed else 'too little'}"
 
 
@@ -99,7 +99,7 @@ def _row(attempt: Attempt) -> tuple[Any, ...]:
     return (
         len(attempt.keep_float),
         f"{attempt.layers_quantised} of {attempt.layers_total}",
-        f"{attempt.gate.overall.kept:.1%}",
+        f"{share_text(attempt.gate.overall.kept)}",
         _weakest(attempt.gate.rows[1:]),
         "enough" if attempt.passed else "too little",
         attempt.engine_id,
@@ -109,4 +109,4 @@ def _row(attempt: Attempt) -> tuple[Any, ...]:
 def _weakest(rows: tuple[StratumKept, ...]) -> str | None:
     judged = [row for row in rows if row.verdict != "not judged"]
     weakest = min(judged, key=lambda row: row.kept, default=None)
-    return f"{weakest.stratum} {weakest.kept:.1%} ({weakest.verdict})" if weakest else None
+    return f"{weakest.stratum} {share_text(weakest.kept)} ({weakest.verdict})" if weakest else None

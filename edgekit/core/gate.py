@@ -92,14 +92,14 @@ def stratum_order(stratum: str) -> Tuple[int, str]:
 
 
 def kept_text(gate: Gate) -> str:
-    """What is kept, for a sentence: "keeps 99.1% of the FP16 engine's mAP50-95", or of its agreement with the model."""
+    """What is kept, for a sentence: "keeps 99.1 % of FP16's mAP50-95", or of its agreement with the model."""
     if gate.overall.verdict == "not judged":
         return "the baseline finds nothing, so nothing can be compared with it"
     return f"keeps {share_text(gate.overall.kept)} of {short_name(gate.baseline)}'s {measure_name(gate)}"
 
 
 def lost_text(gate: Gate) -> str:
-    """The strata that refuse the candidate, worst first: "night 91.2%, fog 93.0%"; "" if none does.
+    """The strata that refuse the candidate, worst first: "night 91.2 %, fog 93.0 %"; "" if none does.
 
     The whole, if it is lost, is not among them.
     """
@@ -122,7 +122,7 @@ def refusal_text(gate: Gate) -> str:
 
 
 def unsure_text(gate: Gate) -> str:
-    """What more pictures would settle, to end a sentence with: " (too few pictures to tell: fog 93.0%)"; or ""."""
+    """What more pictures would settle, to end a sentence with: " (too few pictures to tell: fog 93.0 %)"; or ""."""
     rows = [f"{row.stratum} {share_text(row.kept)}" for row in gate.unsure]
     return f" (too few pictures to tell: {', '.join(rows)})" if rows else ""
 
@@ -138,8 +138,8 @@ def caveat_text(gate: Gate) -> str:
 
 
 def share_text(share: float) -> str:
-    """0.9849 -> "98.4%": rounded down, so that what misses a limit never reads as if it met it."""
-    return f"{int(share * 1000 + 1e-6) / 10:.1f}%"
+    """0.9849 -> "98.4 %": rounded down, so that what misses a limit never reads as if it met it."""
+    return f"{int(share * 1000 + 1e-6) / 10:.1f} %"
 
 
 def short_name(engine: str) -> str:

@@ -104,7 +104,7 @@ def _told(
 
 
 def _reason(share: float, readings: MachineReadings, rules: HeatRules) -> str:
-    taken = f"only {share:.0%} of the usual frames are taken"
+    taken = f"only {100 * share:.0f} % of the usual frames are taken"
     if readings.throttling:
         return f"{taken}: the device slows itself down for heat ({', '.join(readings.throttling)})"
     if readings.headroom_c is None:

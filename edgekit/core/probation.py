@@ -132,7 +132,7 @@ def judge(rule: Probation, watch: Watch, restarts: int) -> Verdict:
 def _against_limits(rule: Probation, watch: Watch) -> Verdict:
     if rule.min_fps is not None and watch.highest_fps < rule.min_fps * (1 - FPS_TOLERANCE):
         seen = f"{watch.fps or 0.0:.1f} FPS over {watch.watched_s:.1f} s"
-        return _failed(f"{seen}, at least {rule.min_fps:g} less {FPS_TOLERANCE:.0%} wanted")
+        return _failed(f"{seen}, at least {rule.min_fps:g} less {100 * FPS_TOLERANCE:.0f} % wanted")
     if rule.max_p99_ms is None:
         return Verdict(Outcome.PASSED)
     if watch.p99_ms is None:

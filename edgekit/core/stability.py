@@ -54,8 +54,10 @@ def _drifting(rates: np.ndarray) -> Optional[str]:
     if abs(change) < _DRIFT_CHANGE:
         return None
     if change > 0:
-        return f"it rose by {change:.0%} through the run, clocks or caches were still warming up: measure for longer"
-    return f"it fell by {-change:.0%} through the run, from heat or sinking clocks: look at the temperature, fix clocks"
+        rose = f"it rose by {100 * change:.0f} % through the run"
+        return f"{rose}, clocks or caches were still warming up: measure for longer"
+    fell = f"it fell by {-100 * change:.0f} % through the run"
+    return f"{fell}, from heat or sinking clocks: look at the temperature, fix clocks"
 
 
 def _interrupted(rates: np.ndarray) -> Optional[str]:
@@ -65,7 +67,7 @@ def _interrupted(rates: np.ndarray) -> Optional[str]:
     if not 0 < slow.sum() <= _FEW * len(rates) or rates.mean() > (1 - _MATTERS) * rates[~slow].mean():
         return None
     loss = 1 - float(rates[slow].mean() / rates[~slow].mean())
-    parts = f"{slow.sum()} of {len(rates)} windows were {loss:.0%} slower than the others"
+    parts = f"{slow.sum()} of {len(rates)} windows were {100 * loss:.0f} % slower than the others"
     return f"{parts}, as when other programs run: close them and measure again"
 
 
@@ -75,5 +77,5 @@ def _uncertain(rates: np.ndarray, windows: Windows) -> Optional[str]:
     spread = float(rates.std(ddof=1) / rates.mean()) if len(rates) > 1 else 0.0
     needed_s = windows.seconds * (windows.half / _GOOD_HALF) ** 2
     longer = f"measure for {needed_s:.0f} s" if needed_s <= _LONGEST_S else "take several rounds"
-    known = f"known to {windows.half:.0%} only, since windows differ by {spread:.0%}"
+    known = f"known to {100 * windows.half:.0f} % only, since windows differ by {100 * spread:.0f} %"
     return f"{known}, from other programs or changing clocks: close them, or {longer}"

@@ -74,7 +74,7 @@ def _limits(floor: float, ceiling: float) -> list[tuple[str, float]]:
     for limit, at in places.items():
         if all(abs(at - places[other]) >= _APART_PCT for other in named):
             named.append(limit)
-    return [(f"{100 * limit:g}%" if limit in named else "", at) for limit, at in places.items()]
+    return [(f"{100 * limit:g} %" if limit in named else "", at) for limit, at in places.items()]
 
 
 def _whisker(row: EvaluationRow, floor: float, ceiling: float) -> Whisker:

@@ -8,8 +8,8 @@ from typing import Any, List, Optional
 
 from edgekit.core.heat import HeatState, next_heat
 from edgekit.core.machine import MachineReadings
-from edgekit.runtime.sensors.machine import MachineReader
 from edgekit.runtime.pace import Pace
+from edgekit.runtime.sensors.machine import MachineReader
 
 _EVERY_S = 1.0
 _END_WITHIN_S = 2.0  # a driver may hang in a read

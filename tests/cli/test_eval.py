@@ -149,7 +149,7 @@ def test_int8_that_was_asked_for_outright_is_refused_by_name_of_the_strata(proje
     """--precision int8 is a wish, not a licence to go blind."""
     done = edgekit(project, "deploy", "--precision", "int8")
     assert done.returncode == 7
-    assert "98.5% is needed" in done.stderr and "edgekit sensitivity" in done.stderr
+    assert "98.5 % is needed" in done.stderr and "edgekit sensitivity" in done.stderr
 
 
 def test_what_was_asked_before_is_not_asked_again(project):

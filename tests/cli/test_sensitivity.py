@@ -47,7 +47,7 @@ def test_the_layers_that_cost_int8_its_accuracy_are_found_and_may_be_written(pro
     shown = run(project)
     assert shown.returncode == 0, shown.stderr
     assert "conv3" in shown.stdout and "agreement with the model, not accuracy" in shown.stdout
-    assert "2 layers in float: keeps 100.0%; enough" in shown.stderr
+    assert "2 layers in float: keeps 100.0 %; enough" in shown.stderr
 
 
 def test_a_wrong_set_is_told_of_at_once(project):

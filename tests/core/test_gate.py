@@ -44,8 +44,8 @@ def test_one_lost_stratum_refuses_what_the_whole_would_let_pass():
     """The mean over all scenes hides that a detector went blind at night."""
     gate = made(("all", 0.99, "kept"), ("day", 1.0, "kept"), ("night", 0.7, "lost"))
     assert not gate.passed
-    assert lost_text(gate) == "night 70.0%"
-    assert refusal_text(gate) == "too little is left in night 70.0% (95.0% is needed in each)"
+    assert lost_text(gate) == "night 70.0 %"
+    assert refusal_text(gate) == "too little is left in night 70.0 % (95.0 % is needed in each)"
 
 
 def test_what_is_unsure_or_not_judged_refuses_nothing():
@@ -61,7 +61,9 @@ def test_a_whole_that_could_not_be_judged_does_not_pass():
     assert refusal_text(gate).startswith("the baseline finds nothing")
 
 
-@pytest.mark.parametrize("share, text", [(0.985, "98.5%"), (0.98499, "98.4%"), (0.9499999, "94.9%"), (1.002, "100.2%")])
+@pytest.mark.parametrize(
+    "share, text", [(0.985, "98.5 %"), (0.98499, "98.4 %"), (0.9499999, "94.9 %"), (1.002, "100.2 %")]
+)
 def test_a_share_below_a_limit_never_reads_as_if_it_met_it(share, text):
     """ "98.5 % of 98.5 % needed: refused" would be read as a fault."""
     assert share_text(share) == text
@@ -70,7 +72,7 @@ def test_a_share_below_a_limit_never_reads_as_if_it_met_it(share, text):
 def test_agreement_with_the_model_is_called_so():
     """Lost: the difference between a labelled set and a guess."""
     people, model = made(("all", 0.99, "kept")), made(("all", 0.99, "kept"), labelled_by="model")
-    assert kept_text(people) == "keeps 99.0% of FP16's mAP50-95"
+    assert kept_text(people) == "keeps 99.0 % of FP16's mAP50-95"
     assert "agreement with the model" in kept_text(model) and "nobody labelled" in kept_text(model)
 
 

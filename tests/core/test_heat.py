@@ -103,7 +103,7 @@ def test_sensors_that_vanish_give_the_rate_back_in_steps():
 def test_the_reason_is_a_sentence_and_there_is_none_without_a_limit():
     """A camera that is slow without a word looks broken."""
     hot = next_heat(HeatState(), at(2.1), 0.0)
-    assert hot.limit.reason == "only 75% of the usual frames are taken: tj-thermal is 2.1 C below its limit"
+    assert hot.limit.reason == "only 75 % of the usual frames are taken: tj-thermal is 2.1 C below its limit"
     above = next_heat(hot, at(-1.5), 1.0)
     assert above.limit.reason.endswith("tj-thermal is 1.5 C above its limit")
     alert = next_heat(above, at(-1.5, "tj-throttle-alert"), 2.0)

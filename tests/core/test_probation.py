@@ -94,7 +94,7 @@ def test_a_report_of_another_release_is_forgotten_with_the_report():
             RULE, watch_of((0.0, health(1)), (126.0, health(9))), "9 good frames in 126 s, 30 wanted", id="few"
         ),
         pytest.param(
-            Probation(min_fps=15.0), steady(12, 6), "12.0 FPS over 6.0 s, at least 15 less 2% wanted", id="slow"
+            Probation(min_fps=15.0), steady(12, 6), "12.0 FPS over 6.0 s, at least 15 less 2 % wanted", id="slow"
         ),
         pytest.param(
             Probation(max_p99_ms=40.0),

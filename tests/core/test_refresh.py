@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from edgekit.core.gate import Gate, StratumKept
+from edgekit.core.gate import Gate, StratumKept, share_text
 from edgekit.core.refresh import Decision, Evidence, FrameCounts, Refresh, RefreshStep, decide
 from edgekit.core.wire import from_wire, to_wire
 
@@ -53,7 +53,7 @@ def test_a_gain_in_the_field_does_not_pay_for_a_loss_against_the_unquantised_eng
     decision = decide(evidence(unquantised=gate(*rows)))
     assert (decision.promote, decision.cause) == (False, "loses")
     assert decision.lost == (lost,)
-    assert f"{lost.kept:.1%}" in decision.why
+    assert share_text(lost.kept) in decision.why
 
 
 @pytest.mark.parametrize("where", ["serving", "holdout"])
@@ -62,7 +62,7 @@ def test_a_stratum_lost_against_the_serving_engine_refuses_it(where):
     lost = row("tag:camera-gate", kept=0.9, high=0.97, verdict="lost")
     decision = decide(evidence(**{where: gate(row(kept=1.1), lost)}))
     assert (decision.promote, decision.cause, decision.lost) == (False, "loses", (lost,))
-    assert "tag:camera-gate 90.0%" in decision.why
+    assert "tag:camera-gate 90.0 %" in decision.why
 
 
 def test_a_loss_within_noise_is_no_loss_against_the_serving_engine():

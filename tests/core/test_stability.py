@@ -24,13 +24,13 @@ def test_windows_that_agree_are_stable():
 
 def test_falling_is_heat_or_clocks():
     """A board that gets hot is slower every second: a longer run makes the figure worse, not better."""
-    assert said(np.linspace(100, 80, 16) + noisy(0.01) - 100).startswith("it fell by 17% through the run, from heat")
+    assert said(np.linspace(100, 80, 16) + noisy(0.01) - 100).startswith("it fell by 17 % through the run, from heat")
 
 
 def test_rising_is_warming_up():
     """A warm-up that is too short makes every engine look slower."""
     text = said(np.linspace(80, 100, 16))
-    assert text.startswith("it rose by 20%")
+    assert text.startswith("it rose by 20 %")
     assert text.endswith("measure for longer")
 
 
@@ -43,7 +43,7 @@ def test_a_few_slow_windows_are_another_program():
     """A backup that runs for a second must not be taken for the engine."""
     rates = noisy(0.01)
     rates[[4, 5, 11]] = 60.0
-    assert said(rates).startswith("3 of 16 windows were 40% slower than the others, as when other programs run: close")
+    assert said(rates).startswith("3 of 16 windows were 40 % slower than the others, as when other programs run: close")
 
 
 def test_one_slow_window_that_does_not_matter_is_let_go():
@@ -57,7 +57,7 @@ def test_one_slow_window_that_does_not_matter_is_let_go():
 def test_a_rate_that_is_not_known_well_says_how_long_to_measure(half, advice):
     """Half the width needs four times as long."""
     text = said(noisy(0.2), half=half)
-    assert text.startswith(f"known to {half:.0%} only, since windows differ by ")
+    assert text.startswith(f"known to {100 * half:.0f} % only, since windows differ by ")
     assert text.endswith(advice)
 
 
@@ -70,7 +70,7 @@ def test_windows_in_a_row_that_are_alike_are_not_stable():
     """They may agree with their neighbours and still not say what the next minute brings."""
     rates = [100.0] * 5 + [92.0] * 5 + [104.0] * 6
     assert said(rates, half=0.01) == STABLE
-    assert said(rates, half=0.09).startswith("known to 9% only")
+    assert said(rates, half=0.09).startswith("known to 9 % only")
 
 
 def test_too_few_frames_are_too_few():

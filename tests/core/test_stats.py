@@ -106,7 +106,7 @@ def test_a_rate_that_halves_on_the_way_is_called_unstable():
     times = np.concatenate([np.arange(100) * 0.01, 1 + np.arange(100) * 0.02])
     rate = summarise_rate(times)
     assert not rate.stable
-    assert rate.verdict.startswith("it fell by 50% through the run")
+    assert rate.verdict.startswith("it fell by 50 % through the run")
     assert rate.low_fps < rate.fps < rate.high_fps
 
 

@@ -45,17 +45,17 @@ def test_int8_that_keeps_accuracy_and_is_faster_ships():
     """The kit's promise at its edge: exactly 98.5 % is enough, and 95 % of a stratum."""
     decision = choose("auto", [FP32, checked("int8", 0.591, 10.0)], gate=gate(0.985, row("night", 0.95)))
     assert decision.precision == "int8"
-    assert "98.5%" in decision.decision
+    assert "98.5 %" in decision.decision
     assert "2.00 x" in decision.decision
 
 
 @pytest.mark.parametrize(
     "judged, p50_ms, reason",
     [
-        (gate(0.98499), 10.0, "keeps 98.4% of FP32's mAP50-95, 98.5% is needed"),
+        (gate(0.98499), 10.0, "keeps 98.4 % of FP32's mAP50-95, 98.5 % is needed"),
         (gate(0.999), 20.0, "no faster"),
         (None, 10.0, "not measured"),
-        (gate(0.99, row("fog", 0.94), row("night", 0.912)), 10.0, "night 91.2%, fog 94.0% (95.0% is needed in each)"),
+        (gate(0.99, row("fog", 0.94), row("night", 0.912)), 10.0, "night 91.2 %, fog 94.0 % (95.0 % is needed in"),
     ],
 )
 def test_int8_stays_behind_for_a_stated_reason(judged, p50_ms, reason):
@@ -76,9 +76,9 @@ def test_a_refusal_says_what_to_do_about_it():
 def test_int8_asked_for_outright_still_may_not_lose_too_much():
     """Lost: a detector that went blind, or blind at night, because someone typed --precision int8."""
     int8 = checked("int8", 0.59, 10.0)
-    with pytest.raises(VerifyError, match="98.5% is needed"):
+    with pytest.raises(VerifyError, match="98.5 % is needed"):
         choose("int8", [FP32, int8], gate=gate(0.8))
-    with pytest.raises(VerifyError, match="night 80.0%"):
+    with pytest.raises(VerifyError, match="night 80.0 %"):
         choose("int8", [FP32, int8], gate=gate(0.99, row("night", 0.8)))
 
 
@@ -86,7 +86,7 @@ def test_what_too_few_pictures_cannot_tell_ships_and_is_told():
     """A stratum of few pictures would refuse good engines by chance; silence about it would hide bad ones."""
     decision = choose("auto", [FP32, checked("int8", 0.6, 10.0)], gate=gate(0.99, row("fog", 0.93, high=1.02)))
     assert decision.precision == "int8"
-    assert "too few pictures to tell: fog 93.0%" in decision.decision
+    assert "too few pictures to tell: fog 93.0 %" in decision.decision
 
 
 def test_agreement_with_the_model_is_never_called_accuracy():

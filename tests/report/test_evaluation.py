@@ -53,8 +53,8 @@ def folder(tmp_path):
 def test_the_page_says_what_was_lost_and_shows_where(folder):
     """The page is what people decide by when INT8 was refused."""
     page = render_evaluation(evaluation(), folder)
-    assert "The gate refuses it" in page and "night 60.0%" in page
-    for text in ("97.0%", "not judged", "unsure", "small", "4 of 9 objects missed"):
+    assert "The gate refuses it" in page and "night 60.0 %" in page
+    for text in ("97.0 %", "not judged", "unsure", "small", "4 of 9 objects missed"):
         assert text in page
     assert page.count("data:image/jpeg") == 1  # a drawing that vanished is left out
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.control.sensitivity.record import Attempt, Search
+from edgekit.core.gate import share_text
 
 FIRST_COUNT = 2
 # Beyond this share of the layers little of INT8's speed is left, and the fault lies with the calibration set.
@@ -61,7 +62,7 @@ def _kept(attempt: Attempt) -> str:
     overall = attempt.gate.overall
     whose = "mAP50-95" if attempt.gate.labelled_by == "people" else "agreement with the model"
     unsure = ", ".join(row.stratum for row in attempt.gate.unsure)
-    return f"INT8 keeps {overall.kept:.1%} of the baseline's {whose}" + (
+    return f"INT8 keeps {share_text(overall.kept)} of the baseline's {whose}" + (
         f" (too few pictures to be sure of {unsure})" if unsure else ""
     )
 

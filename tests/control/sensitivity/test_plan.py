@@ -69,7 +69,7 @@ def test_the_engine_with_the_fewest_layers_in_float_is_recommended():
     advice = advise(SEARCH)
     assert advice.keep_float == ("a",)
     assert "1 layer more in float" in advice.sentence
-    assert "keeps 98.6% of the baseline's mAP50-95" in advice.sentence
+    assert "keeps 98.6 % of the baseline's mAP50-95" in advice.sentence
     assert "inference p50 2.5 ms, 2 ms before, 4 ms at FP16" in advice.sentence
 
 
@@ -85,7 +85,7 @@ def test_nothing_to_mend_is_said():
     advice = advise(dataclasses.replace(SEARCH, harms=(), speed=None, attempts=(attempt((), 0.991),)))
     assert (advice.keep_float, advice.sentence) == (
         None,
-        "nothing to mend: INT8 keeps 99.1% of the baseline's mAP50-95",
+        "nothing to mend: INT8 keeps 99.1 % of the baseline's mAP50-95",
     )
 
 
