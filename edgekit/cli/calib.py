@@ -11,6 +11,7 @@ from edgekit.cli.calib_labels import export, import_
 from edgekit.cli.calib_tables import added_rows, checked_rows, chosen_lines, coverage_lines, left_out, parted_rows
 from edgekit.cli.completion import complete_detectors
 from edgekit.cli.console import facts
+from edgekit.cli.pages import open_page
 from edgekit.cli.session import App
 from edgekit.core.wire import to_wire
 from edgekit.errors import CalibrationError, UsageError
@@ -159,9 +160,7 @@ def inspect(
     document = to_wire(coverage) | {"missing": list(coverage.missing), "thin": list(coverage.thin)}
     app.console.result(document | {"page": str(path) if path else None}, *coverage_lines(coverage, path))
     if open_ and path:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
 
 
 def _say_whose_eyes(app: App, eyes: Detector | None, asked: str | None) -> None:

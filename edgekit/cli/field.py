@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from edgekit.cli.options import DeviceOption
+from edgekit.cli.pages import open_page, write_page
 from edgekit.cli.session import App
 from edgekit.control.connect import link_to
-from edgekit.errors import CalibrationError, UsageError
+from edgekit.errors import CalibrationError
 
 if TYPE_CHECKING:
     from edgekit.control.field.frames import Fetched
@@ -132,9 +133,7 @@ def _show_fetched(
     for text in (*(f"on the device: {line}" for line in fetched.damaged), *screened.notes):
         app.console.warn(text)
     if open_ and path:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
     if screened.batch_refusal:
         app.console.warn(f"none of the new frames is to be used: {screened.batch_refusal}")
         return CalibrationError.exit_code
@@ -167,10 +166,9 @@ def _write_page(
 
     from edgekit.cli.field_tables import page_pictures, verdict_of
     from edgekit.control.field.screen import safe_to_show
-    from edgekit.files import write_bytes
     from edgekit.report.field import render_field
 
-    path = (out or app.project.ensure_state() / "reports" / f"field-{fetched.device}.html").absolute()
+    path = out or app.project.state_dir / "reports" / f"field-{fetched.device}.html"
     safe = safe_to_show(app.project, fetched, screened)
     content = render_field(
         summary,
@@ -179,8 +177,4 @@ def _write_page(
         created_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         lang=lang,
     )
-    try:
-        write_bytes(path, content.encode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="--out FILE    (another place)") from error
-    return path
+    return write_page(app, path, content)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from edgekit.cli.completion import complete_detectors, complete_devices
+from edgekit.cli.pages import open_page, write_page
 from edgekit.cli.session import App
 
 if TYPE_CHECKING:
@@ -216,27 +217,10 @@ def _write_page(app: App, found: Sequence[Readiness], out: Path | None, lang: La
 
     created_utc = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     page = render_readiness(found, created_utc=created_utc, edgekit_version=edgekit.__version__, lang=lang.value)
-    path = (out or app.project.state_dir / "reports" / "readiness.html").absolute()
-    _write(app, path, page)
+    path = write_page(app, out or app.project.state_dir / "reports" / "readiness.html", page)
     app.console.result({"path": str(path), **_document(found)}, f"{len(found)} pairs of detector and device", str(path))
     if open_:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
-
-
-def _write(app: App, path: Path, page: str) -> None:
-    from edgekit.errors import UsageError
-    from edgekit.files import write_bytes
-
-    if path.is_relative_to(app.project.state_dir):
-        app.project.ensure_state()
-    try:
-        write_bytes(path, page.encode("utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}", hint="edgekit forecast --format html --out FILE"
-        ) from error
+        open_page(path)
 
 
 def _document(found: Sequence[Readiness]) -> dict[str, object]:

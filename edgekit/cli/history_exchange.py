@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,9 +18,9 @@ from edgekit.cli.history_options import (
     open_database,
     query_of,
 )
+from edgekit.cli.pages import open_page, write_page
 from edgekit.cli.session import App
-from edgekit.errors import ConfigError, NotFoundError, UsageError
-from edgekit.files import write_bytes
+from edgekit.errors import ConfigError, NotFoundError
 
 
 def import_(
@@ -138,11 +137,7 @@ def plot(
         raise NotFoundError(f"no such result in {place}", hint="edgekit history")
     if total > len(rows):
         app.console.note(f"{len(rows)} of {total} results: --limit {total} takes all")
-    path = (out or app.project.ensure_state() / "reports" / "history.html").absolute()
-    try:
-        write_bytes(path, render_history(rows, lang=lang).encode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="--out FILE    (another place)") from error
+    path = write_page(app, out or app.project.state_dir / "reports" / "history.html", render_history(rows, lang=lang))
     app.console.result({"path": str(path), "results": len(rows)}, f"{len(rows)} results in {path}")
     if open_:
-        webbrowser.open(path.as_uri())
+        open_page(path)

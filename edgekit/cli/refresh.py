@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgekit.cli.options import JOBS, DevicesOption, JobsOption
+from edgekit.cli.pages import write_page
 from edgekit.cli.session import App
 from edgekit.core.refresh import Refresh, RefreshStep
 from edgekit.errors import UsageError
@@ -191,18 +192,13 @@ def _history(app: App, entries: Sequence[Device], out: Path | None) -> int:
 
 
 def _write(app: App, out: Path, records: Sequence[Refresh]) -> None:
-    from edgekit.files import write_bytes
     from edgekit.report.refresh import refresh_markdown
     from edgekit.report.refresh_page import refresh_page
 
     shown = next((one for one in records if one.evidence is not None), records[0] if records else None)
     if shown is None:
         raise UsageError("there is no refresh to write", hint="edgekit refresh --device NAME")
-    try:
-        text = refresh_page(shown) if out.suffix in (".html", ".htm") else refresh_markdown(shown)
-        write_bytes(out.absolute(), text.encode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+    write_page(app, out, refresh_page(shown) if out.suffix in (".html", ".htm") else refresh_markdown(shown))
     app.console.note(f"wrote {out}: the refresh of {shown.device}, {shown.created_utc}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgekit.cli.completion import complete_detectors, complete_devices
+from edgekit.cli.pages import open_page, write_page
 from edgekit.cli.session import App
 from edgekit.errors import UsageError
 
@@ -104,9 +105,10 @@ def command(
     from edgekit.report.document import headline_document
 
     path = (out or _default_path(app, report, format_)).absolute()
-    _write(app, path, _render(app, report, format_, lang))
+    write_page(app, path, _render(app, report, format_, lang))
     app.console.result({"path": str(path), **headline_document(report)}, *headline_lines(path, report))
-    _open(path, open_)
+    if open_:
+        open_page(path)
 
 
 def _load(
@@ -171,9 +173,10 @@ def _write_review(
 
     review = make_review(report, load_prices(app, prices), project_records(app, found))
     path = (out or _default_path(app, report, format_, "-review")).absolute()
-    _write(app, path, _render_review(review, format_, lang))
+    write_page(app, path, _render_review(review, format_, lang))
     app.console.result({"path": str(path), **review_document(review)}, *review_lines(path, review))
-    _open(path, open_)
+    if open_:
+        open_page(path)
 
 
 def _render_review(review: Review, format_: Format, lang: Language) -> str:
@@ -195,26 +198,6 @@ def _init_prices(app: App, path: Path | None) -> None:
 
 def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _write(app: App, path: Path, content: str) -> None:
-    from edgekit.files import write_bytes
-
-    if path.is_relative_to(app.project.state_dir):
-        app.project.ensure_state()
-    try:
-        write_bytes(path, content.encode("utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}", hint="edgekit report --out FILE    (another place)"
-        ) from error
-
-
-def _open(path: Path, wanted: bool) -> None:
-    if wanted:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
 
 
 def _default_path(app: App, report: Report, format_: Format, ending: str = "") -> Path:

@@ -125,7 +125,7 @@ def _deployed(app: App, devices: Sequence[str]) -> Iterator[Deployed]:
 
 def _regression_gates(app: App) -> Iterator[bool]:
     """Whether each `edgekit gate` on record was passed."""
-    for path in sorted((app.project.state_dir / "gate").glob("*.json")):
+    for path in sorted((app.project.state_dir / "gate-reports").glob("*.json")):
         try:
             passed = json.loads(path.read_text("utf-8"))["passed"]
         except (OSError, ValueError, KeyError, TypeError):

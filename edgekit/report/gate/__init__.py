@@ -1,0 +1,1 @@
+"""No regression beyond noise: results of a change against those of a baseline, figure by figure."""
