@@ -10,7 +10,7 @@ from edgekit.core.results import FPS_MEANS_OF, BenchResult
 from edgekit.core.rounds import by_engine, comparable, median_of, range_of
 from edgekit.core.stats import Rate
 from edgekit.errors import TargetMissedError, error_to_dict
-from edgekit.report.compare_ratio import Ratio, rate_ratio
+from edgekit.report.comparison.ratio import Ratio, rate_ratio
 
 
 @dataclass(frozen=True)

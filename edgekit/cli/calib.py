@@ -171,7 +171,7 @@ def _say_whose_eyes(app: App, eyes: Detector | None, asked: str | None) -> None:
 def _write_page(app: App, inspection: Inspection, out: Path | None, lang: str) -> Path:
     from edgekit.control.sets.coverage_page import page_pictures
     from edgekit.files import write_bytes
-    from edgekit.report.coverage import render_coverage
+    from edgekit.report.coverage.page import render_coverage
 
     default = app.project.ensure_state() / "reports" / f"calib-{inspection.coverage.name}.html"
     path = (out or default).absolute()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgekit.control.field.screen import Screened
     from edgekit.control.inventory import Device
     from edgekit.core.collecting import FieldHealth
-    from edgekit.report.field_summary import FieldSummary
+    from edgekit.report.field.summary import FieldSummary
 
 
 def command(
@@ -70,7 +70,7 @@ def _show(app: App, entry: Device) -> int:
     """What the device says, and nothing more."""
     from edgekit.cli.field_tables import summary_lines
     from edgekit.control.field.frames import kept_on_device
-    from edgekit.report.field_summary import summarise_field
+    from edgekit.report.field.summary import summarise_field
 
     with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
         health = _health(link, entry.service)
@@ -123,7 +123,7 @@ def _show_fetched(
     open_: bool,
 ) -> int:
     from edgekit.cli.field_tables import fetched_lines, summary_lines
-    from edgekit.report.field_summary import summarise_field
+    from edgekit.report.field.summary import summarise_field
 
     kept = [frame.kept for frame in fetched.frames]
     summary = summarise_field(fetched.device, fetched.service, kept, health)
@@ -166,7 +166,7 @@ def _write_page(
 
     from edgekit.cli.field_tables import page_pictures, verdict_of
     from edgekit.control.field.screen import safe_to_show
-    from edgekit.report.field import render_field
+    from edgekit.report.field.page import render_field
 
     path = out or app.project.state_dir / "reports" / f"field-{fetched.device}.html"
     safe = safe_to_show(app.project, fetched, screened)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from edgekit.control.field.frames import Fetched, FieldFrame, Refused
     from edgekit.control.field.screen import Screened
     from edgekit.core.collecting import FieldHealth
-    from edgekit.report.field import FieldExample, FieldGallery, FieldPictures, FieldVerdict
-    from edgekit.report.field_summary import Count, FieldSummary
+    from edgekit.report.field.page import FieldExample, FieldGallery, FieldPictures, FieldVerdict
+    from edgekit.report.field.summary import Count, FieldSummary
 
 _SHOWN = 8  # strata, classes
 _EXAMPLES = 8  # of each reason
@@ -87,7 +87,7 @@ def _first(refused: Sequence[Refused], why: str) -> str:
 
 def verdict_of(screened: Screened) -> FieldVerdict:
     """The verdict as the page shows it."""
-    from edgekit.report.field import FieldVerdict
+    from edgekit.report.field.page import FieldVerdict
 
     sentences: dict[str, list[str]] = {why: [] for why in screened.counts()}
     for one in screened.refused:
@@ -100,7 +100,7 @@ def verdict_of(screened: Screened) -> FieldVerdict:
 def page_pictures(safe: Sequence[FieldFrame], fetched: Fetched, screened: Screened) -> FieldPictures:
     """Examples of each reason for keeping, and of each for refusing where the pictures are safe to show."""
     from edgekit.core.collecting import REASONS
-    from edgekit.report.field import FieldPictures
+    from edgekit.report.field.page import FieldPictures
 
     said = {frame.kept.sha256: frame for frame in fetched.frames}
     names = dict.fromkeys((*REASONS, *(name for frame in safe for name in frame.kept.reasons)))
@@ -122,14 +122,14 @@ def _by_refusal(refused: Sequence[Refused], said: Mapping[str, FieldFrame]) -> d
 
 
 def _galleries(frames: Mapping[str, Sequence[FieldFrame]]) -> dict[str, FieldGallery]:
-    from edgekit.report.field import FieldGallery
+    from edgekit.report.field.page import FieldGallery
 
     return {name: FieldGallery(len(found), tuple(_spread(found))) for name, found in frames.items() if found}
 
 
 def _spread(frames: Sequence[FieldFrame]) -> Iterator[FieldExample]:
     """A few examples, evenly spread over time."""
-    from edgekit.report.field import FieldExample
+    from edgekit.report.field.page import FieldExample
 
     step = max(1.0, len(frames) / _EXAMPLES)
     for number in range(min(_EXAMPLES, len(frames))):

@@ -192,8 +192,8 @@ def _history(app: App, entries: Sequence[Device], out: Path | None) -> int:
 
 
 def _write(app: App, out: Path, records: Sequence[Refresh]) -> None:
-    from edgekit.report.refresh import refresh_markdown
-    from edgekit.report.refresh_page import refresh_page
+    from edgekit.report.refresh.markdown import refresh_markdown
+    from edgekit.report.refresh.page import refresh_page
 
     shown = next((one for one in records if one.evidence is not None), records[0] if records else None)
     if shown is None:

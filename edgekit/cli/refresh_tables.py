@@ -9,7 +9,7 @@ from edgekit.cli.console import table
 from edgekit.core.gate import kept_text, refusal_text, unsure_text
 from edgekit.core.refresh import Refresh
 from edgekit.report.numbers import moment
-from edgekit.report.refresh import COLUMNS, Comparison, compared
+from edgekit.report.refresh.markdown import COLUMNS, Comparison, compared
 
 if TYPE_CHECKING:
     from edgekit.control.refresh.preview import Preview

@@ -16,7 +16,7 @@ from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
     from edgekit.report.load import ResultsFolder
-    from edgekit.report.review import Review
+    from edgekit.report.review.making import Review
     from edgekit.report.summary import Report
 
 # Names of devices and detectors come from result files: only these may become part of a file name.
@@ -168,8 +168,8 @@ def _write_review(
     from edgekit.cli.report_lines import review_lines
     from edgekit.cli.report_prices import load_prices
     from edgekit.cli.report_records import project_records
-    from edgekit.report.review import make_review
-    from edgekit.report.review_forms import review_document
+    from edgekit.report.review.forms import review_document
+    from edgekit.report.review.making import make_review
 
     review = make_review(report, load_prices(app, prices), project_records(app, found))
     path = (out or _default_path(app, report, format_, "-review")).absolute()
@@ -180,7 +180,7 @@ def _write_review(
 
 
 def _render_review(review: Review, format_: Format, lang: Language) -> str:
-    from edgekit.report.review_forms import render_review_html, render_review_markdown, review_document
+    from edgekit.report.review.forms import render_review_html, render_review_markdown, review_document
 
     if format_ is Format.json:
         return _json(review_document(review))

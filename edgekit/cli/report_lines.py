@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgekit.report import numbers
 from edgekit.report.facts import span_text
-from edgekit.report.review import Review
-from edgekit.report.review_forms import cells
+from edgekit.report.review.forms import cells
+from edgekit.report.review.making import Review
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
 

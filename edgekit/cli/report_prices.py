@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.cli.session import App
 from edgekit.errors import UsageError
-from edgekit.report.prices import PRICES_TEMPLATE, HandHours, Prices
+from edgekit.report.review.prices import PRICES_TEMPLATE, HandHours, Prices
 
 PRICES_NAME = "prices.yaml"
 

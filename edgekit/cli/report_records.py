@@ -17,7 +17,7 @@ from edgekit.errors import EdgekitError, NotFoundError
 if TYPE_CHECKING:
     from edgekit.control.inventory import Device
     from edgekit.report.load import ResultsFolder
-    from edgekit.report.review_records import Deployed, ProjectRecords
+    from edgekit.report.review.records import Deployed, ProjectRecords
 
 
 def targets_of(app: App, device: str) -> Limits:
@@ -88,7 +88,7 @@ def project_records(app: App, found: ResultsFolder) -> ProjectRecords:
     """What the project recorded of its own work, as far as it can be read."""
     from edgekit.control.refresh.history import load_history
     from edgekit.core.gate import Gate
-    from edgekit.report.review_records import ProjectRecords
+    from edgekit.report.review.records import ProjectRecords
 
     devices = _devices(app)
     builds = {result.engine.engine_id: result.engine.build_s for result in found.results}
@@ -115,7 +115,7 @@ def _devices(app: App) -> tuple[str, ...]:
 
 def _deployed(app: App, devices: Sequence[str]) -> Iterator[Deployed]:
     from edgekit.control.deploy import load_deployment
-    from edgekit.report.review_records import Deployed
+    from edgekit.report.review.records import Deployed
 
     for device in devices:
         one = load_deployment(app.project, device)

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgekit.core.results import FPS_MEANS_OF
 from edgekit.core.wire import to_wire
-from edgekit.report.meaning import meaning_text, meanings
+from edgekit.report.meaning.sentences import meaning_text, meanings
 from edgekit.report.summary import Report
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from edgekit.core.coverage import Coverage, StratumCoverage
 from edgekit.core.strata import AXES
 from edgekit.report import numbers
-from edgekit.report.coverage_texts import coverage_text, stratum_text
+from edgekit.report.coverage.texts import coverage_text, stratum_text
 from edgekit.report.texts import text
 
 Scenes = tuple[str, tuple[tuple[str, str], ...]]

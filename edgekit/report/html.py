@@ -12,8 +12,8 @@ from edgekit.report import numbers, plots, plots_curves
 from edgekit.report.facts import condition_facts, span_text, word_list
 from edgekit.report.facts_scenes import scene_facts, scenes_note, stratum_label
 from edgekit.report.making import making_facts, precision_name
-from edgekit.report.meaning import meaning_text, meanings
-from edgekit.report.meaning_decision import decision_text
+from edgekit.report.meaning.decision import decision_text
+from edgekit.report.meaning.sentences import meaning_text, meanings
 from edgekit.report.samples import Sample
 from edgekit.report.summary import Report
 from edgekit.report.texts import text

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from edgekit.report import numbers
-from edgekit.report.compare import Row
+from edgekit.report.comparison.comparing import Row
 from edgekit.report.facts import condition_facts, span_text, word_list
 from edgekit.report.facts_scenes import stratum_label
 from edgekit.report.markdown_parts import (
@@ -18,8 +18,8 @@ from edgekit.report.markdown_parts import (
     scenes_part,
     table,
 )
-from edgekit.report.meaning import meaning_text, meanings
-from edgekit.report.meaning_decision import decision_text
+from edgekit.report.meaning.decision import decision_text
+from edgekit.report.meaning.sentences import meaning_text, meanings
 from edgekit.report.plots import ACCURACY_PARTS, STAGES, accuracy_dots
 from edgekit.report.summary import Report
 from edgekit.report.texts import text

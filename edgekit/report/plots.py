@@ -11,7 +11,7 @@ from edgekit.core.engine_layers import count_precisions
 from edgekit.core.gate import stratum_order
 from edgekit.core.results import Accuracy, BenchResult
 from edgekit.core.stats import Rate
-from edgekit.report.compare_ratio import Span, rate_span
+from edgekit.report.comparison.ratio import Span, rate_span
 
 _SIZES = ("small", "medium", "large")
 # What accuracy is told of besides the whole: the texts' keys begin with these names.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.core.results import BenchResult, SoakPart
 from edgekit.core.stats import LatencySummary
-from edgekit.report.compare import Row
+from edgekit.report.comparison.comparing import Row
 from edgekit.report.plots import Bar, Tick, nice_ceiling, ticks
 
 PERCENTILES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms")

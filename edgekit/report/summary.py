@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from edgekit.core.coverage import Coverage
 from edgekit.core.limits import Limits
 from edgekit.core.results import BenchResult
-from edgekit.report.compare import Comparison, compare, kept_pct
-from edgekit.report.compare_choice import choose
-from edgekit.report.compare_ratio import Span, rate_ratio, rate_span
+from edgekit.report.comparison.choice import choose
+from edgekit.report.comparison.comparing import Comparison, compare, kept_pct
+from edgekit.report.comparison.ratio import Span, rate_ratio, rate_span
 from edgekit.report.load import ResultsFolder, Shipped
 
 NO_TARGETS = Limits()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.report.meaning_texts import MEANINGS
+from edgekit.report.meaning.texts import MEANINGS
 from edgekit.report.metric_texts import METRIC_NAMES, WORD_MEANINGS
 from edgekit.report.plot_texts import PLOTS
 

@@ -13,7 +13,7 @@ from edgekit.control.project import Project
 from edgekit.control.refresh.history import save
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.refresh import OUTCOMES, Evidence, FrameCounts, Refresh, RefreshStep
-from edgekit.report.refresh import refresh_markdown
+from edgekit.report.refresh.markdown import refresh_markdown
 from tests.command_line import run_verb
 from tests.made_up_sets import make_project
 

@@ -11,7 +11,7 @@ import yaml
 
 from edgekit.control.sets.calibration_sets import load_set, materialise
 from edgekit.core.wire import to_wire
-from edgekit.report.prices import PRICES_TEMPLATE
+from edgekit.report.review.prices import PRICES_TEMPLATE
 from tests.command_line import run_verb
 from tests.made_up_sets import make_outlier_project
 from tests.report.made_up import coverage, disturbed, engine, powered, result, write_document, write_results

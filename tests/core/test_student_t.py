@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -61,7 +60,7 @@ def test_one_degree_of_freedom_is_cauchy_and_many_are_normal():
 def test_tails_mirror_and_shrink(freedom):
     """Welch's test asks for broken degrees of freedom."""
     values = [t_survival(t / 4, freedom) for t in range(-40, 41)]
-    assert all(first > second for first, second in itertools.pairwise(values))
+    assert values == sorted(values, reverse=True) and len(set(values)) == len(values)
     assert [one + other for one, other in zip(values, values[::-1])] == pytest.approx([1.0] * 81)
     assert t_survival(math.inf, freedom) == 0.0 and t_survival(-math.inf, freedom) == 1.0
 

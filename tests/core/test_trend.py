@@ -12,7 +12,7 @@ def test_a_line_by_hand():
     """(0, 1), (1, 2), (2, 2): slope 1/2; residuals -1/6, 1/3, -1/6, so the error is sqrt(1/6 / 1 / 2)."""
     trend = least_squares_trend([0, 1, 2], [1, 2, 2])
     assert trend.slope == pytest.approx(0.5)
-    assert trend.high - trend.slope == pytest.approx(12.706 * (1 / 6 / 2) ** 0.5)
+    assert trend.high - trend.slope == pytest.approx(12.7062 * (1 / 6 / 2) ** 0.5)
     assert trend.slope - trend.low == pytest.approx(trend.high - trend.slope)
     assert trend.share == pytest.approx(0.75)
     assert not trend.is_certain

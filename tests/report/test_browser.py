@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from edgekit.report.html import render_html
-from edgekit.report.prices import Prices
-from edgekit.report.review_forms import render_review_html
+from edgekit.report.review.forms import render_review_html
+from edgekit.report.review.prices import Prices
 from edgekit.report.samples import load_samples
 from tests.report.made_up import coverage, disturbed, engine, powered, result, tensorrt_result, with_soak, with_streams
+from tests.report.review.test_making import review_of
 from tests.report.test_page import FP32, INT8, SHIPPED, report_of
-from tests.report.test_review import review_of
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.preflight import Preflight, Setting
-from edgekit.report.compare import compare
+from edgekit.report.comparison.comparing import compare
 from edgekit.report.facts_machine import power_facts, setting_facts
 from edgekit.report.plots import accuracy_dots, rate_bars, rate_ceiling
 from edgekit.report.plots_curves import (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.core.results import BenchResult
-from edgekit.report.compare_metrics import METRICS, Metric
+from edgekit.report.comparison.metrics import METRICS, Metric
 
 SPEED, ACCURACY, SIZE = "speed", "accuracy", "size"
 

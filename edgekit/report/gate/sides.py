@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.core.results import BenchResult
 from edgekit.errors import NotFoundError, UsageError
-from edgekit.report.compare import conditions_of
+from edgekit.report.comparison.comparing import conditions_of
 from edgekit.report.gate.naming import BRANCH, COMMIT, Named, clean_commit, find_named, names_known
 
 # What a change may bring with it: a model trained anew is what a gate is for.

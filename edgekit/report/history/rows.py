@@ -12,7 +12,7 @@ from typing import Any
 from edgekit.core.results import SCHEMA, BenchResult
 from edgekit.core.wire import canonical_json, digest, from_wire
 from edgekit.errors import ConfigError
-from edgekit.report.compare import conditions_of
+from edgekit.report.comparison.comparing import conditions_of
 from edgekit.report.history.figures import FIGURES
 
 _LARGEST_ROUND = 2**31 - 1

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from edgekit.core.results import BenchResult
-from edgekit.report.compare import conditions_of, differences
+from edgekit.report.comparison.comparing import conditions_of, differences
 
 _MAIN_SCENARIO = "pipeline"
 

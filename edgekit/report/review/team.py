@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from statistics import median
 
 from edgekit.report import numbers
-from edgekit.report.prices import Prices
-from edgekit.report.review_lines import Line
-from edgekit.report.review_records import ProjectRecords
+from edgekit.report.review.lines import Line
+from edgekit.report.review.prices import Prices
+from edgekit.report.review.records import ProjectRecords
 
 # A refresh that came to an end of its own, whatever it decided: its work was done.
 _ENDED = ("promoted", "kept", "refused", "reverted")

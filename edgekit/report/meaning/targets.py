@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgekit.core.limits import READS, Limits
 from edgekit.core.results import BenchResult
 from edgekit.core.rounds import comparable, median_of
-from edgekit.report.compare_ratio import Span, rate_span
+from edgekit.report.comparison.ratio import Span, rate_span
 
 MET, MISSED, CLOSE, UNMEASURED = "met", "missed", "close", "unmeasured"
 

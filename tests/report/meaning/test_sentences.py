@@ -12,9 +12,9 @@ from edgekit.core.limits import Limits
 from edgekit.core.stats import Rate, summarise_latency
 from edgekit.core.wire import to_wire
 from edgekit.report.load import ResultsFolder, Shipped, load_shipped
-from edgekit.report.meaning import meaning_text, meanings
-from edgekit.report.meaning_decision import decision_text
-from edgekit.report.meaning_targets import target_verdicts
+from edgekit.report.meaning.decision import decision_text
+from edgekit.report.meaning.sentences import meaning_text, meanings
+from edgekit.report.meaning.targets import target_verdicts
 from edgekit.report.summary import summarise
 from edgekit.report.texts import LANGUAGES
 from tests.report.made_up import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers
-from edgekit.report.compare_ratio import single_ratio
+from edgekit.report.comparison.ratio import single_ratio
 
 _KEEPS_UP = 0.98  # of a source's own rate
 

@@ -10,8 +10,8 @@ import pytest
 
 from edgekit.core.coverage import Coverage, CoveragePictures, MapPoint, cover
 from edgekit.core.strata import AXES
-from edgekit.report.coverage import render_coverage, thumbnail
-from edgekit.report.coverage_texts import coverage_text, stratum_text
+from edgekit.report.coverage.page import render_coverage, thumbnail
+from edgekit.report.coverage.texts import coverage_text, stratum_text
 from tests.report.test_browser import CHROMIUM, look
 
 STAMP = "2026-11-20T21:00:00Z"

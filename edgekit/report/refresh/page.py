@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.core.gate import StratumKept
 from edgekit.core.refresh import Refresh
 from edgekit.report.html import environment
-from edgekit.report.refresh import Comparison, compared, record_facts
+from edgekit.report.refresh.markdown import Comparison, compared, record_facts
 
 _TEMPLATE = "refresh.html.j2"
 _LEAST_SPAN = 0.1  # of the plot on either side of 100 %

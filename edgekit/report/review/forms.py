@@ -11,9 +11,9 @@ from edgekit.core.wire import to_wire
 from edgekit.report import numbers
 from edgekit.report.html import environment
 from edgekit.report.markdown_parts import escape, table
-from edgekit.report.review import Review
-from edgekit.report.review_lines import Line
-from edgekit.report.review_texts import has_how, review_text
+from edgekit.report.review.lines import Line
+from edgekit.report.review.making import Review
+from edgekit.report.review.texts import has_how, review_text
 
 LEVELS = ("figures", "business", "team")
 _TEMPLATE = "review.html.j2"

@@ -12,9 +12,9 @@ import pytest
 from edgekit.core.collecting import REASONS, FieldHealth
 from edgekit.core.field import KeptFrame, KeptObject
 from edgekit.core.scene_descriptor import SceneDescriptor
-from edgekit.report.field import FieldExample, FieldGallery, FieldPictures, FieldVerdict, render_field
-from edgekit.report.field_summary import summarise_field
-from edgekit.report.field_texts import field_text, reason_text
+from edgekit.report.field.page import FieldExample, FieldGallery, FieldPictures, FieldVerdict, render_field
+from edgekit.report.field.summary import summarise_field
+from edgekit.report.field.texts import field_text, reason_text
 from tests.report.test_browser import CHROMIUM, look
 
 STAMP = "2026-11-21T01:00:00Z"

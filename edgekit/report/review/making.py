@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgekit.report.compare import Row
-from edgekit.report.prices import Prices
-from edgekit.report.review_business import business_lines
-from edgekit.report.review_lines import Line
-from edgekit.report.review_records import ProjectRecords
-from edgekit.report.review_team import team_lines
+from edgekit.report.comparison.comparing import Row
+from edgekit.report.review.business import business_lines
+from edgekit.report.review.lines import Line
+from edgekit.report.review.prices import Prices
+from edgekit.report.review.records import ProjectRecords
+from edgekit.report.review.team import team_lines
 from edgekit.report.summary import Report
 
 # Of the comparison, what people who do not build engines ask for.

@@ -7,12 +7,12 @@ from itertools import chain
 
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers
-from edgekit.report.compare_metrics import RateReader
-from edgekit.report.compare_ratio import Ratio, rate_ratio
+from edgekit.report.comparison.metrics import RateReader
+from edgekit.report.comparison.ratio import Ratio, rate_ratio
 from edgekit.report.facts_scenes import stratum_label
-from edgekit.report.meaning_accuracy import accuracy_meanings, calibration_meanings
-from edgekit.report.meaning_runs import Meaning, run_meanings
-from edgekit.report.meaning_targets import CLOSE, MET, MISSED, TargetVerdict, target_verdicts
+from edgekit.report.meaning.accuracy import accuracy_meanings, calibration_meanings
+from edgekit.report.meaning.runs import Meaning, run_meanings
+from edgekit.report.meaning.targets import CLOSE, MET, MISSED, TargetVerdict, target_verdicts
 from edgekit.report.plots import STAGES
 from edgekit.report.summary import Report
 from edgekit.report.texts import text

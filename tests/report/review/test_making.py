@@ -10,11 +10,11 @@ import pytest
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.refresh import FrameCounts, Refresh
 from edgekit.report.load import ResultsFolder
-from edgekit.report.prices import HandHours, Prices
-from edgekit.report.review import make_review
-from edgekit.report.review_forms import cells, render_review_html, render_review_markdown, review_document
-from edgekit.report.review_records import Deployed, ProjectRecords
-from edgekit.report.review_texts import _TABLE
+from edgekit.report.review.forms import cells, render_review_html, render_review_markdown, review_document
+from edgekit.report.review.making import make_review
+from edgekit.report.review.prices import HandHours, Prices
+from edgekit.report.review.records import Deployed, ProjectRecords
+from edgekit.report.review.texts import _TABLE
 from edgekit.report.summary import summarise
 from edgekit.report.texts import LANGUAGES
 from tests.report.made_up import disturbed, in_rounds, powered, result, with_streams

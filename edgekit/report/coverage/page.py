@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from edgekit.core.coverage import Coverage, CoveragePictures, StratumCoverage
-from edgekit.report.coverage_texts import coverage_text, stratum_text
+from edgekit.report.coverage.texts import coverage_text, stratum_text
 from edgekit.report.html import environment
 from edgekit.report.plots import Tick, nice_ceiling, ticks
 from edgekit.report.samples import Sample, embedded

@@ -10,7 +10,7 @@ from statistics import median
 from edgekit.core.results import BenchResult
 from edgekit.core.rounds import paired_ratio
 from edgekit.core.stats import Rate
-from edgekit.report.compare_metrics import RateReader
+from edgekit.report.comparison.metrics import RateReader
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.report.compare import compare
-from edgekit.report.compare_choice import choose
-from edgekit.report.compare_ratio import rate_ratio
+from edgekit.report.comparison.choice import choose
+from edgekit.report.comparison.comparing import compare
+from edgekit.report.comparison.ratio import rate_ratio
 from tests.report.made_up import CONDITIONS, disturbed, in_rounds, powered, result, with_soak, with_streams
 
 FP32, INT8 = result(), result("int8", map50_95=0.495)

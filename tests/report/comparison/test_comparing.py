@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from edgekit.errors import UsageError
-from edgekit.report.compare import METRICS, change_between, compare, differences
-from edgekit.report.compare_choice import choose
+from edgekit.report.comparison.choice import choose
+from edgekit.report.comparison.comparing import METRICS, change_between, compare, differences
 from tests.report.made_up import CONDITIONS, PROFILE, accuracy, engine, result
 
 FP32, INT8 = result(), result("int8", map50_95=0.495)

@@ -14,10 +14,10 @@ from edgekit.core.limits import watts
 from edgekit.core.results import BenchResult, StreamPoint
 from edgekit.core.rounds import median_of
 from edgekit.report import numbers
-from edgekit.report.compare_metrics import idle_watts, joules_above_idle
-from edgekit.report.compare_ratio import rate_span
-from edgekit.report.prices import Prices
-from edgekit.report.review_lines import Line, reckoned
+from edgekit.report.comparison.metrics import idle_watts, joules_above_idle
+from edgekit.report.comparison.ratio import rate_span
+from edgekit.report.review.lines import Line, reckoned
+from edgekit.report.review.prices import Prices
 from edgekit.report.summary import Report
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from edgekit.core.gate import KEPT_MIN, STRATUM_KEPT_MIN
 from edgekit.core.results import Accuracy
 from edgekit.report import numbers
-from edgekit.report.meaning_runs import Meaning
+from edgekit.report.meaning.runs import Meaning
 from edgekit.report.summary import Report
 
 _MOST_STRATA = 6

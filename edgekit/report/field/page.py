@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from edgekit.report.coverage import thumbnail
-from edgekit.report.coverage_texts import stratum_text
-from edgekit.report.field_summary import Count, FieldSummary
-from edgekit.report.field_texts import field_text, reason_text, refusal_text
+from edgekit.report.coverage.page import thumbnail
+from edgekit.report.coverage.texts import stratum_text
+from edgekit.report.field.summary import Count, FieldSummary
+from edgekit.report.field.texts import field_text, reason_text, refusal_text
 from edgekit.report.html import environment
 from edgekit.report.plots import Tick, nice_ceiling, ticks
 from edgekit.report.samples import Sample

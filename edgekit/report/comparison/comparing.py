@@ -11,8 +11,8 @@ from edgekit.core.results import BenchResult
 from edgekit.core.rounds import median_of, range_of
 from edgekit.core.wire import to_wire
 from edgekit.errors import UsageError
-from edgekit.report.compare_metrics import METRICS, Metric
-from edgekit.report.compare_ratio import rate_ratio
+from edgekit.report.comparison.metrics import METRICS, Metric
+from edgekit.report.comparison.ratio import rate_ratio
 
 __all__ = [
     "METRICS",

@@ -1,0 +1,1 @@
+"""The page of what scenes a set covers and lacks."""

@@ -1,0 +1,1 @@
+"""The page of the hard frames that a device has kept."""

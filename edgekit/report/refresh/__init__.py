@@ -1,0 +1,1 @@
+"""What a refresh of a device found, and why it was promoted or kept out."""
