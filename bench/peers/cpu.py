@@ -37,12 +37,17 @@ def main() -> int:
     add_model_arguments(parser)
     parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--busy", type=int, default=0, help="other programs that compute all the while")
     arguments = parser.parse_args()
     names = [name for name in ORDER if name not in NEEDS or importlib.util.find_spec(NEEDS[name])]
     for name in set(ORDER) - set(names):
         print(f"{name} is not installed here and is left out", file=sys.stderr)
-    result = summarise(names, take_turns(names, arguments), arguments) | machine()
-    save_result("peers-cpu", result, render(result), arguments)
+    with ExitStack() as stack:
+        for _ in range(arguments.busy):
+            stack.callback(subprocess.Popen([sys.executable, "-c", "while True: pass"]).kill)
+        answers = take_turns(names, arguments)
+    result = summarise(names, answers, arguments) | machine()
+    save_result("peers-cpu-busy" if arguments.busy else "peers-cpu", result, render(result), arguments)
     return 0
 
 
@@ -108,7 +113,8 @@ def summarise(
             "edgekit_is_times_as_fast": [round(value, 3) for value in median_interval(ratios)],
             "objects_a_frame": round(sum(turn["objects"] for turn in answers[name]) / frames, 2),
         }
-    return {"model": arguments.model.name, "turns": arguments.turns, "seconds_a_turn": arguments.seconds, "rows": rows}
+    asked = {"turns": arguments.turns, "seconds_a_turn": arguments.seconds, "busy": arguments.busy}
+    return {"model": arguments.model.name, **asked, "rows": rows}
 
 
 def render(result: dict[str, Any]) -> str:
@@ -118,6 +124,7 @@ def render(result: dict[str, Any]) -> str:
         "",
         f"{result['model']} at 640 x 384, confidence 0.25, IoU 0.45; {result['turns']} turns of "
         f"{result['seconds_a_turn']:g} s each, taken by turns in processes of their own. Medians with 95 % intervals.",
+        *(["", f"Other programs that computed all the while: {result['busy']}."] if result["busy"] else []),
         "",
         "| | FPS | edgekit (FP32) is so many times as fast | objects a frame |",
         "|---|---:|---:|---:|",
