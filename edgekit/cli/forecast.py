@@ -218,7 +218,8 @@ def _write_page(app: App, found: Sequence[Readiness], out: Path | None, lang: La
     created_utc = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     page = render_readiness(found, created_utc=created_utc, edgekit_version=edgekit.__version__, lang=lang.value)
     path = write_page(app, out or app.project.state_dir / "reports" / "readiness.html", page)
-    app.console.result({"path": str(path), **_document(found)}, f"{len(found)} pairs of detector and device", str(path))
+    pairs = f"{len(found)} pair{'' if len(found) == 1 else 's'} of detector and device"
+    app.console.result({"path": str(path), **_document(found)}, pairs, str(path))
     if open_:
         open_page(path)
 

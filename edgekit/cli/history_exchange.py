@@ -138,6 +138,8 @@ def plot(
     if total > len(rows):
         app.console.note(f"{len(rows)} of {total} results: --limit {total} takes all")
     path = write_page(app, out or app.project.state_dir / "reports" / "history.html", render_history(rows, lang=lang))
-    app.console.result({"path": str(path), "results": len(rows)}, f"{len(rows)} results in {path}")
+    app.console.result(
+        {"path": str(path), "results": len(rows)}, f"{len(rows)} result{'' if len(rows) == 1 else 's'} in {path}"
+    )
     if open_:
         open_page(path)

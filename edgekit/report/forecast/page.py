@@ -60,7 +60,6 @@ def render_readiness(found: Sequence[Readiness], *, created_utc: str, edgekit_ve
             t=t,
             cards=cards,
             ahead=max((len(one.forecast.together) for one in found), default=0),
-            asked_ahead=max((len(m.ahead) for one in found for m in one.forecast.metrics), default=0),
             chance=wording.chance,
             height_px=HEIGHT_PX,
             untypical=functools.partial(_untypical, lang),

@@ -16,6 +16,14 @@ _TABLE: dict[str, tuple[str, str]] = {
         "1 pair of detector and device; forecast {ahead} releases ahead",
         "1 组检测器与设备；预测未来 {ahead} 个版本",
     ),
+    "sub_unforeseen": (
+        "{pairs} pairs of detector and device; nothing can be forecast yet",
+        "{pairs} 组检测器与设备；暂无法预测",
+    ),
+    "sub_one_unforeseen": (
+        "1 pair of detector and device; nothing can be forecast yet",
+        "1 组检测器与设备；暂无法预测",
+    ),
     "overview": ("At a glance", "概览"),
     "device": ("Device", "设备"),
     "detector": ("Detector", "检测器"),
