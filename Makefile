@@ -36,7 +36,7 @@ unit: setup  ## the tests with this machine's Python
 device-tests: setup  ## the tests of device code under Python 3.8, where there is one
 	@$(BIN)/python tools/device_tests.py
 
-camera-packages:  ## what tests of live cameras, brokers and pages need of Debian or Ubuntu; as root
+camera-packages:  ## what tests of live cameras, brokers, databases and pages need of Debian or Ubuntu; as root
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$($(PYTHON) -m tests.servers packages)
 

@@ -155,7 +155,7 @@ def add(
     would = "would be " if dry_run else ""
     app.console.result(
         {**counts, "dry_run": dry_run, "results": added, "problems": problems},
-        f"{counts['added']} {would}added, {counts['known']} were there, {counts['refused']} {would}refused, "
+        f"{counts['added']} {would}added, {counts['known']} known, {counts['refused']} {would}refused, "
         f"{len(problems)} could not be read",
     )
     refused = [one.reason for one in added if one.outcome == "refused"]

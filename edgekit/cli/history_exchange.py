@@ -68,7 +68,7 @@ def import_(
     app.console.result(
         {"dry_run": False, "results": added, "foreign": found},
         *foreign_lines(found),
-        f"{new} added, {len(added) - new - len(refused)} were there",
+        f"{new} added, {len(added) - new - len(refused)} known",
     )
     if refused:
         raise ConfigError("the same text was taken in before with another --device or --model", problems=refused[:20])

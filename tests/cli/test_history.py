@@ -60,8 +60,8 @@ def lines_of(path: str, index: int) -> str:
 
 def test_old_results_are_added_once_and_listed_newest_first(measured):
     """One looks here first to see whether the last change helped."""
-    assert "3 added, 0 were there, 0 refused, 0 could not be read" in run_verb(measured, "history", "add").stdout
-    assert "0 added, 3 were there" in run(measured, "add").stdout
+    assert "3 added, 0 known, 0 refused, 0 could not be read" in run_verb(measured, "history", "add").stdout
+    assert "0 added, 3 known" in run(measured, "add").stdout
     done = run_verb(measured, "history")
     assert done.returncode == 0, done.stderr
     ids = [line for line in done.stdout.splitlines() if line.startswith("2001-01-0")]
@@ -85,10 +85,10 @@ def test_json_holds_all_that_the_list_shows(measured):
 
 def test_a_dry_run_says_what_would_be_added_and_makes_nothing(measured):
     """Not even an empty file."""
-    assert "3 would be added, 0 were there" in run(measured, "add", "--dry-run").stdout
+    assert "3 would be added, 0 known" in run(measured, "add", "--dry-run").stdout
     assert not (measured / ".edgekit" / "history.db").exists()
     run(measured, "add")
-    assert "0 would be added, 3 were there" in run(measured, "add", "--dry-run").stdout
+    assert "0 would be added, 3 known" in run(measured, "add", "--dry-run").stdout
 
 
 def test_one_result_is_shown_whole_with_what_its_fps_means(measured):
@@ -113,7 +113,7 @@ def test_a_changed_result_is_refused_and_the_exit_code_says_so(measured):
     (path.parent / "z.partial.json").write_text('{"partial": true, "done": 1, "total": 9}')
     done = run(measured, "add")
     assert done.returncode == ConfigError.exit_code
-    assert "0 added, 2 were there, 1 refused, 1 could not be read" in done.stdout
+    assert "0 added, 2 known, 1 refused, 1 could not be read" in done.stdout
     assert "is in the history with another content" in done.stderr
     assert "z.partial.json: what a run that was stopped left behind, after 1 of 9 s" in done.stderr
 
@@ -144,7 +144,7 @@ def test_what_other_tools_measured_stands_apart(project):
     assert not (project / ".edgekit" / "history.db").exists()
     assert "2 added" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
     assert (
-        "0 added, 2 were there" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
+        "0 added, 2 known" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
     )
     assert "3 added" in run(project, "import", "--from", "ultralytics", "benchmarks.log").stdout
     done = run(project)

@@ -67,6 +67,7 @@ def test_few_releases_are_told_to_be_too_few():
     """An empty chart would look like a promise."""
     seen = words(results=releases([10.0, 11.0, 12.0]))
     assert "too little history: 3 of 5 releases" in seen
+    assert "nothing can be forecast yet" in seen and "+0" not in seen
 
 
 def test_chinese_leaves_no_sentence_in_english_but_file_facts():
