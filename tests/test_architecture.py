@@ -307,10 +307,11 @@ def test_the_command_line_starts_without_heavy_libraries():
 
 def test_no_verb_imports_heavy_libraries_before_it_runs():
     """Help for one verb must not wait for OpenCV or ONNX."""
-    modules = sorted(path.stem for path in (PACKAGE / "cli").glob("*.py") if path.stem != "__init__")
+    paths = [path.relative_to(ROOT).with_suffix("") for path in (PACKAGE / "cli").rglob("*.py")]
+    modules = sorted(".".join(path.parts) for path in paths if path.name != "__init__")
     script = (
         "import sys, importlib\n"
-        f"for name in {modules!r}: importlib.import_module('edgekit.cli.' + name)\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
         f"print(*[name for name in {tuple(set(HEAVY) - {'numpy', 'yaml', 'pydantic'})!r} if name in sys.modules])"
     )
     assert _output(script) == "", "imported by a module of edgekit.cli"

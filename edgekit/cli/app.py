@@ -17,7 +17,7 @@ import edgekit
 from edgekit.cli import INSTALL_HINT
 from edgekit.cli.console import Console, hush_broken_pipe
 from edgekit.cli.session import Options
-from edgekit.cli.verbs import DebugOption, JsonOption, ProjectOption, VerbGroup
+from edgekit.cli.verb_table import DebugOption, JsonOption, ProjectOption, VerbGroup
 from edgekit.errors import EdgekitError, UsageError
 
 _HELP = """From an ONNX detector and a list of Jetsons to a running, measured detection service.

@@ -16,9 +16,9 @@ from rich.console import Console as RichConsole
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.cli.bench import normalise_arguments
-from edgekit.cli.bench_outcome import DeviceBench, outcome_of
-from edgekit.cli.bench_tables import bench_lines
+from edgekit.cli.bench.outcome import DeviceBench, outcome_of
+from edgekit.cli.tables.bench import bench_lines
+from edgekit.cli.verbs.bench import normalise_arguments
 from edgekit.core.limits import Limits
 from edgekit.core.results import FPS_MEANS_OF, BenchResult, Energy, MachineRun, Soak, SoakPart, StreamPoint
 from edgekit.report.load import load_results

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from edgekit.cli.cameras import _found_row
+from edgekit.cli.verbs.cameras import _found_row
 from edgekit.core.cameras import FoundCamera, VideoMode
 
 DEVICES = """

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.cli.detectors import render_input, render_profile
+from edgekit.cli.verbs.detectors import render_input, render_profile
 from edgekit.core.detector import InputSpec
 from edgekit.core.tensors import InputSize, ShapeProfile
 from tests.onnx_models import save_yolov8

@@ -8,7 +8,7 @@ import socket
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.cli.devices import render_targets
+from edgekit.cli.verbs.devices import render_targets
 from edgekit.control.inventory import Targets
 
 

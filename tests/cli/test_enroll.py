@@ -69,7 +69,7 @@ def test_without_a_terminal_nobody_is_asked_and_the_fingerprint_is_named(tmp_pat
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 9), ("\n", 9)])
 def test_a_person_confirms_the_key(tmp_path, server, fingerprint, monkeypatch, answer, code):
-    monkeypatch.setattr("edgekit.cli.enroll._at_a_terminal", lambda: True)
+    monkeypatch.setattr("edgekit.cli.verbs.enroll._at_a_terminal", lambda: True)
     result = run(tmp_path, "enroll", "nx", input=answer)
     assert result.exit_code == code
     assert fingerprint in result.stderr and "ssh-keygen -lf" in result.stderr

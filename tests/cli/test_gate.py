@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cli.gate import HISTORY_VARIABLE
+from edgekit.cli.verbs.gate import HISTORY_VARIABLE
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.wire import to_wire
 from edgekit.report.history import address

@@ -143,9 +143,7 @@ def test_what_other_tools_measured_stands_apart(project):
     assert "nothing was added" in done.stdout
     assert not (project / ".edgekit" / "history.db").exists()
     assert "2 added" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
-    assert (
-        "0 added, 2 known" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
-    )
+    assert "0 added, 2 known" in run(project, "import", "--from", "trtexec", "trtexec.log", "--device", "yard").stdout
     assert "3 added" in run(project, "import", "--from", "ultralytics", "benchmarks.log").stdout
     done = run(project)
     assert "other tools, whose figures mean something else" in done.stdout

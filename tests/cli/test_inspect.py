@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edgekit.cli.app import app
-from edgekit.cli.engine_tables import printable
+from edgekit.cli.tables.engine import printable
 from edgekit.control.inspect import find_engine
 from edgekit.core.deployment import StateAnswer
 from edgekit.core.engine_key import parse_engine_key

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from edgekit.cli.refresh import exit_code
+from edgekit.cli.verbs.refresh import exit_code
 from edgekit.control.project import Project
 from edgekit.control.refresh.history import save
 from edgekit.core.gate import Gate, StratumKept

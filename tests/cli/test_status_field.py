@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from edgekit.cli import status as module
+from edgekit.cli.verbs import status as module
 from edgekit.control.fleet import Outcome
 from edgekit.core.activation import Journal
 from edgekit.core.collecting import FieldHealth

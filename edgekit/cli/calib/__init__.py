@@ -1,0 +1,1 @@
+"""The part of `calib` that is about labels."""

@@ -1,0 +1,1 @@
+"""What `export` needs of a detector's model."""

@@ -1,0 +1,1 @@
+"""The options of `gate`, and measuring in its place."""

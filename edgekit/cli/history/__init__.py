@@ -1,0 +1,1 @@
+"""The options of `history`, and exchange with files of other tools."""
