@@ -1,4 +1,4 @@
-"""What the comparison scripts share: their arguments, the machine they ran on, and where results go."""
+"""What the comparison scripts share: their arguments, the machine they ran on, and where results go. Python 3.8."""
 
 from __future__ import annotations
 
@@ -60,10 +60,8 @@ def loaded_engine(detector: DetectorSpec, model: Path) -> Iterator[tuple[Any, An
     with tempfile.TemporaryDirectory() as folder:
         request = BuildRequest(detector, "fp32", profile.engine_key, str(model), folder)
         path = Path(folder) / build_engine(request, profile, lambda *_: None).engine_id
-        with (
-            closing(load_engine(str(path), detector, profile)) as engine,
-            closing(stages_for(detector, engine)) as stages,
-        ):
+        engine = load_engine(str(path), detector, profile)
+        with closing(engine), closing(stages_for(detector, engine)) as stages:
             yield engine, stages
 
 

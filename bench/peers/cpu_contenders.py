@@ -1,35 +1,24 @@
-"""Ways from a BGR frame in memory to boxes in frame pixels, all with one ONNX file, one confidence and one IoU.
+"""Ways from a BGR frame in memory to boxes on the CPU, all with one ONNX file, one confidence and one IoU.
 
-    python bench/peers/contenders.py NAME MODEL LABELS SECONDS    (started by bench/peers/cpu.py)
-
-Each is used as its own guide says, at its defaults but for what would make it answer another question: frames come one
-by one as from a camera, boxes are suppressed by class, and all have the machine's cores. Every line "go" on standard
-input runs one turn; the answer is a JSON line with frames, seconds and objects found.
+python bench/peers/cpu_contenders.py NAME MODEL LABELS SECONDS    (started by bench/peers/cpu.py)
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from loop import CONFIDENCE, HEIGHT, IOU, MOST, SOURCE, WIDTH, by_opencv, frame_by_frame, pipeline_turn, serve
 
-HEIGHT, WIDTH = 384, 640
-CONFIDENCE, IOU, MOST = 0.25, 0.45, 300
-SOURCE = "memory://?width=1920&height=1080&frames=32"
-WARM_UP_FRAMES = 20
-
-# One turn: (seconds) -> (frames, seconds taken, objects found)
-Turn = Callable[[float], tuple[int, float, int]]
-Detect = Callable[[np.ndarray], int]
+if TYPE_CHECKING:
+    from loop import Turn
 
 
 @contextmanager
@@ -43,6 +32,7 @@ def edgekit(model: Path, labels: Path, precision: str = "fp32") -> Iterator[Turn
     from edgekit.runtime.engines import build_engine, load_engine
     from edgekit.runtime.host_stages import stages_for
     from edgekit.runtime.probe import probe_device
+    from edgekit.runtime.sources import open_source
 
     limit_cv_threads()
     detector = DetectorSpec(
@@ -62,7 +52,7 @@ def edgekit(model: Path, labels: Path, precision: str = "fp32") -> Iterator[Turn
             closing(load_engine(engine_dir, detector, profile)) as engine,
             closing(stages_for(detector, engine)) as stages,
         ):
-            yield lambda seconds: _pipeline_turn(stages, seconds)
+            yield lambda seconds: pipeline_turn(stages, lambda: open_source(SOURCE), seconds)
 
 
 def _calibration_pictures(folder: Path) -> Path:
@@ -76,23 +66,6 @@ def _calibration_pictures(folder: Path) -> Path:
     return pictures
 
 
-def _pipeline_turn(stages: Any, seconds: float) -> tuple[int, float, int]:
-    from edgekit.runtime.pipeline import Pipeline
-    from edgekit.runtime.sources import open_source
-
-    frames = objects = 0
-    with open_source(SOURCE) as source, Pipeline(source, stages) as pipeline:
-        started = 0.0
-        for count, detected in enumerate(pipeline):
-            if count < WARM_UP_FRAMES:
-                started = detected.finished_s
-                continue
-            frames, objects = frames + 1, objects + len(detected.detections)
-            if detected.finished_s - started >= seconds:
-                break
-        return frames, detected.finished_s - started, objects
-
-
 @contextmanager
 def ultralytics(model: Path, labels: Path) -> Iterator[Turn]:
     """`YOLO(model).predict(frame)` of Ultralytics: its ONNX Runtime back end, its letterbox, its NMS."""
@@ -104,7 +77,7 @@ def ultralytics(model: Path, labels: Path) -> Iterator[Turn]:
     options = {
         "imgsz": (HEIGHT, WIDTH), "conf": CONFIDENCE, "iou": IOU, "max_det": MOST, "verbose": False, "device": "cpu",
     }  # fmt: skip
-    yield _loop(lambda frame: len(network.predict(frame, **options)[0].boxes))
+    yield frame_by_frame(lambda frame: len(network.predict(frame, **options)[0].boxes))
 
 
 @contextmanager
@@ -116,7 +89,7 @@ def opencv_dnn(model: Path, labels: Path) -> Iterator[Turn]:
         network.setInput(tensor)
         return np.asarray(network.forward())
 
-    yield _loop(lambda frame: _by_opencv(frame, run))
+    yield frame_by_frame(lambda frame: by_opencv(frame, run))
 
 
 @contextmanager
@@ -126,43 +99,7 @@ def onnxruntime_loop(model: Path, labels: Path) -> Iterator[Turn]:
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    yield _loop(lambda frame: _by_opencv(frame, lambda tensor: session.run(None, {name: tensor})[0]))
-
-
-def _by_opencv(frame: np.ndarray, run: Callable[[np.ndarray], np.ndarray]) -> int:
-    ratio = min(HEIGHT / frame.shape[0], WIDTH / frame.shape[1])
-    width, height = round(frame.shape[1] * ratio), round(frame.shape[0] * ratio)
-    top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
-    borders = top, HEIGHT - height - top, left, WIDTH - width - left
-    small = cv2.copyMakeBorder(cv2.resize(frame, (width, height)), *borders, cv2.BORDER_CONSTANT, value=(114,) * 3)
-    rows = run(cv2.dnn.blobFromImage(small, 1 / 255, swapRB=True))[0].T
-    scores = rows[:, 4:].max(axis=1)
-    rows, scores = rows[scores > CONFIDENCE], scores[scores > CONFIDENCE]
-    corners = rows[:, :2] - rows[:, 2:4] / 2 - (left, top)
-    boxes = np.hstack([corners, rows[:, 2:4]]) / ratio
-    kept = cv2.dnn.NMSBoxesBatched(
-        boxes.tolist(), scores.tolist(), rows[:, 4:].argmax(axis=1).tolist(), CONFIDENCE, IOU
-    )
-    return min(len(kept), MOST)
-
-
-def _loop(detect: Detect) -> Turn:
-    """Frame after frame from the same frames in memory that the kit gets."""
-    from edgekit.runtime.sources import open_source
-
-    with open_source(SOURCE) as source:
-        frames = [next(source).pixels for _ in range(32)]
-
-    def turn(seconds: float) -> tuple[int, float, int]:
-        for number in range(WARM_UP_FRAMES):
-            detect(frames[number % len(frames)])
-        started, done, objects = time.perf_counter(), 0, 0
-        while time.perf_counter() - started < seconds:
-            objects += detect(frames[(WARM_UP_FRAMES + done) % len(frames)])
-            done += 1
-        return done, time.perf_counter() - started, objects
-
-    return turn
+    yield frame_by_frame(lambda frame: by_opencv(frame, lambda tensor: session.run(None, {name: tensor})[0]))
 
 
 def edgekit_int8(model: Path, labels: Path) -> Any:
@@ -180,13 +117,10 @@ CONTENDERS: dict[str, Callable[[Path, Path], Any]] = {
 
 
 def main() -> int:
-    """Be one contender: ready, then a turn for every line."""
+    """Be one contender."""
     name, model, labels, seconds = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
     with CONTENDERS[name](model, labels) as turn:
-        print(json.dumps({"ready": name}), flush=True)
-        for _ in sys.stdin:
-            frames, took_s, objects = turn(seconds)
-            print(json.dumps({"frames": frames, "seconds": took_s, "objects": objects}), flush=True)
+        serve(name, turn, seconds)
     return 0
 
 
