@@ -53,7 +53,9 @@ def parse_ultralytics(text: str, source_name: str, source_sha256: str) -> tuple[
     found: list[ForeignResult] = []
     for line in text.splitlines():
         _look(line, seen)
-        if "Format" in line and "Inference time" in line:
+        if not line.strip():
+            columns = []  # behind a table the log of the next export has lines with as many words
+        elif "Format" in line and "Inference time" in line:
             columns = _columns(line)
         elif columns and (row := _row(line, columns)):
             found.append(
