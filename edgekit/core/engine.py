@@ -122,7 +122,7 @@ class BuildFacts:
     workspace_mib: int  # the limit that was set
     host_peak_mib: int  # resident memory of the building process at its highest
     seconds: Dict[str, float]  # parse, calibrate, build, check ...
-    timing_cache: str  # "new", "reused" or "refused"
+    timing_cache: str  # "new", "reused", "partly" (what could not be read was measured anew) or "refused"
     skipped_tactics: int = 0  # kernels not tried for want of memory or workspace
     dla_fallback: Tuple[str, ...] = ()  # layers that were to run on the DLA and run on the GPU
     notes: Tuple[str, ...] = ()  # builder messages worth knowing that are no warnings
