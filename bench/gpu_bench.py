@@ -2,7 +2,7 @@
 
 There, with Python 3.8 and engines of this kit in ENGINES_DIR/<name>/:
 
-    python bench/gpu_bench.py measure ENGINES_DIR OUT.jsonl [--rounds 3] [--seconds 6] [--commit COMMIT]
+    python bench/gpu_bench.py measure ENGINES_DIR OUT.jsonl [--rounds 3] [--seconds 6] [--commit C] [--scenarios engine]
 
 Here, where edgekit runs:
 
@@ -48,24 +48,22 @@ def measure(arguments: argparse.Namespace) -> None:
     engines = sorted(path.parent for path in arguments.engines_dir.glob("*/engine.json"))
     with arguments.out.open("a") as out:
         for number in range(arguments.rounds):
-            for kind, more in SCENARIOS.items():
+            for kind in arguments.scenarios:
                 for engine in engines if number % 2 == 0 else engines[::-1]:
-                    if kind == "streams" and number:
-                        continue
                     print(f"round {number + 1}, {kind}, {engine.name}", flush=True)
                     told = {"round": number, "name": engine.name, "profile": profile, "commit": arguments.commit}
                     told["machine"], told["engine"] = facts, json.loads((engine / "engine.json").read_text())
-                    told["answer"] = measured(engine, kind, more, arguments.seconds, work)
+                    told["answer"] = measured(engine, kind, arguments.seconds, work)
                     told["created_utc"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
                     out.write(json.dumps(told) + "\n")
                     out.flush()
 
 
-def measured(engine: Path, kind: str, more: dict[str, Any], seconds: float, work: Path) -> dict[str, Any]:
+def measured(engine: Path, kind: str, seconds: float, work: Path) -> dict[str, Any]:
     """The answer of the verb `bench`, or {"error": ...}."""
     request = BenchRequest(str(engine), detector_of(engine), warmup_frames=200, duration_s=seconds, scenario=kind)
     try:
-        answer: dict[str, Any] = verb("bench", to_wire(replace(request, **more)), work)
+        answer: dict[str, Any] = verb("bench", to_wire(replace(request, **SCENARIOS[kind])), work)
     except RuntimeError as error:
         print(error, file=sys.stderr, flush=True)
         return {"error": str(error)}
@@ -210,6 +208,7 @@ def main() -> int:
         one.add_argument("out", type=Path, metavar="OUT.jsonl")
     measuring.add_argument("--rounds", type=int, default=3)
     measuring.add_argument("--seconds", type=float, default=6.0)
+    measuring.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     measuring.add_argument("--commit", default="", help="of edgekit, noted in the results")
     making.add_argument("project", type=Path)
     making.add_argument("device")
