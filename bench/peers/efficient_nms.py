@@ -59,6 +59,10 @@ def build(content: bytes, fp16: bool) -> bytes:
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, 1 << 30)
     libraries = (tensorrt.TacticSource.CUBLAS, tensorrt.TacticSource.CUBLAS_LT, tensorrt.TacticSource.CUDNN)
     config.set_tactic_sources(config.get_tactic_sources() & ~sum(1 << int(source) for source in libraries))
+    entry, profile = network.get_input(0), builder.create_optimization_profile()
+    shape = (1, *list(entry.shape)[1:])
+    profile.set_shape(entry.name, shape, shape, shape)
+    config.add_optimization_profile(profile)
     if fp16:
         config.set_flag(tensorrt.BuilderFlag.FP16)
     plan = builder.build_serialized_network(network, config)

@@ -29,7 +29,7 @@ ORDER = ("edgekit", "edgekit-locked", "trtutils", "trtutils-end2end", "polygraph
 
 
 def main() -> int:
-    """Measure, print, and write bench/results/peers-gpu-PRECISION-DATE.{json,md} if asked to."""
+    """Measure, print, and write bench/results/peers-gpu-DETECTOR-PRECISION-DATE.{json,md} if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engine_dir", type=Path)
     parser.add_argument("--nms-plan", type=Path)
@@ -42,9 +42,11 @@ def main() -> int:
     given = [str(arguments.engine_dir), str(arguments.nms_plan or os.devnull), str(arguments.seconds)]
     answers = take_turns("gpu_contenders.py", contenders(arguments), given, arguments.turns)
     asked = {"turns": arguments.turns, "seconds_a_turn": arguments.seconds}
+    _, _, height, width = manifest.inputs[0].shape
     engine = {"detector": manifest.detector, "precision": manifest.precision, "engine_key": manifest.engine_key}
+    engine["input"] = f"{width} x {height}"
     result = {**engine, **asked, "rows": summarise(answers), "gpu": gpu_machine(), **machine()}
-    save_result(f"peers-gpu-{manifest.precision}", result, render(result), arguments)
+    save_result(f"peers-gpu-{manifest.detector}-{manifest.precision}", result, render(result), arguments)
     return 0
 
 
@@ -64,7 +66,7 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "# From 1080p frames in memory to boxes, on a GPU: this kit and its peers",
         "",
-        f"{result['detector']} {result['precision'].upper()} at 640 x 384, {result['engine_key']}, confidence 0.25, "
+        f"{result['detector']} {result['precision'].upper()} at {result['input']}, {result['engine_key']}, confidence 0.25, "
         f"IoU 0.45; {result['turns']} turns of {result['seconds_a_turn']:g} s each, taken by turns in processes of "
         f"their own. Medians with 95 % intervals. {gpu['name']}, driver {gpu['driver_version']}.",
         "",

@@ -2,9 +2,10 @@
 
     python bench/peers/gpu_contenders.py NAME ENGINE_DIR NMS_PLAN SECONDS    (started by bench/peers/gpu.py)
 
-trtutils decodes plans that end in the plugin EfficientNMS, and no raw output: "trtutils" is its preprocessing on the
-GPU and its engine as its `end2end` calls them, with this script's decoding; "trtutils-end2end" is all its own, with the
-plan NMS_PLAN of the same network (efficient_nms.py). Python 3.8.
+trtutils decodes plans that end in the plugin EfficientNMS, and no raw output: "trtutils" is its preprocessing and its
+engine as its `end2end` calls them, with this script's decoding; "trtutils-end2end" is all its own, with the plan NMS_PLAN
+of the same network (efficient_nms.py). Its kernel (0.6.1) takes squares only, and writes wrong tensors for other sizes
+without a word: for those its preprocessing on the CPU is used. Python 3.8.
 """
 
 from __future__ import annotations
@@ -96,30 +97,34 @@ def _stages(engine_dir: Path) -> Iterator[Any]:
 
 @contextmanager
 def trtutils(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
-    """trtutils' CUDA preprocessing and engine, nothing copied in between, as in its `YOLO.end2end`."""
-    network = _trtutils_yolo(engine_dir / PLAN)
+    """trtutils' preprocessing and engine; on the GPU nothing is copied in between, as in its `YOLO.end2end`."""
+    network = _trtutils_yolo(engine_dir / PLAN, engine_dir)
 
-    def detect(frame: np.ndarray) -> int:
+    def on_gpu(frame: np.ndarray) -> int:
         pointer, ratios, padding = network._preprocessor.direct_preproc(frame, resize="letterbox", no_warn=True)
-        output = network.engine.direct_exec([pointer], no_warn=True)[0]
-        return count_boxes(output, ratios[0], padding)
+        return count_boxes(network.engine.direct_exec([pointer], no_warn=True)[0], ratios[0], padding)
 
-    yield frame_by_frame(detect)
+    def on_cpu(frame: np.ndarray) -> int:
+        tensor, ratios, padding = network.preprocess(frame)
+        return count_boxes(network.engine([tensor], no_copy=True)[0], ratios[0], padding)
+
+    yield frame_by_frame(on_gpu if is_square(engine_dir) else on_cpu)
 
 
 @contextmanager
 def trtutils_end2end(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
-    """`YOLO(plan, preprocessor="cuda").end2end(frame)` of trtutils."""
-    network = _trtutils_yolo(nms_plan)
+    """`YOLO(plan).end2end(frame)` of trtutils."""
+    network = _trtutils_yolo(nms_plan, engine_dir)
     yield frame_by_frame(lambda frame: len(network.end2end(frame)))
 
 
-def _trtutils_yolo(plan: Path) -> Any:
+def _trtutils_yolo(plan: Path, engine_dir: Path) -> Any:
     # TensorRT 8.5 asks NumPy for a name that 1.24 no longer has.
     np.bool = np.bool_  # type: ignore[attr-defined,assignment]
     from trtutils.impls.yolo import YOLO
 
-    return YOLO(plan, preprocessor="cuda", conf_thres=CONFIDENCE, nms_iou_thres=IOU, warmup=True)
+    preprocessor = "cuda" if is_square(engine_dir) else "cpu"
+    return YOLO(plan, preprocessor=preprocessor, conf_thres=CONFIDENCE, nms_iou_thres=IOU, warmup=True)
 
 
 @contextmanager
@@ -129,16 +134,29 @@ def polygraphy(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
     from polygraphy.backend.trt import EngineFromBytes, TrtRunner
 
     with TrtRunner(EngineFromBytes(BytesFromPath(str(engine_dir / PLAN)))) as runner:
-        entry, end = (item.name for item in detector_io(engine_dir))
-        yield frame_by_frame(lambda frame: by_opencv(frame, lambda tensor: runner.infer({entry: tensor})[end]))
+        entry, end = (item.name for item in engine_io(engine_dir))
+        size = input_size(engine_dir)
+        yield frame_by_frame(lambda frame: by_opencv(frame, lambda tensor: runner.infer({entry: tensor})[end], size))
 
 
-def detector_io(engine_dir: Path) -> tuple[Any, Any]:
+def engine_io(engine_dir: Path) -> tuple[Any, Any]:
     """The engine's input and output."""
     from edgekit.runtime.engine_files import read_manifest
 
     manifest = read_manifest(engine_dir)
     return manifest.inputs[0], manifest.outputs[0]
+
+
+def input_size(engine_dir: Path) -> tuple[int, int]:
+    """(height, width) px of the engine's input."""
+    _, _, height, width = engine_io(engine_dir)[0].shape
+    return height, width
+
+
+def is_square(engine_dir: Path) -> bool:
+    """Whether the engine's input is."""
+    height, width = input_size(engine_dir)
+    return height == width
 
 
 @contextmanager
@@ -153,7 +171,7 @@ def pycuda_loop(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
     logger = tensorrt.Logger(tensorrt.Logger.WARNING)
     engine = tensorrt.Runtime(logger).deserialize_cuda_engine((engine_dir / PLAN).read_bytes())
     execution, stream = engine.create_execution_context(), cuda.Stream()
-    entry, end = (cuda.pagelocked_empty(tuple(item.shape), np.float32) for item in detector_io(engine_dir))
+    entry, end = (cuda.pagelocked_empty(tuple(item.shape), np.float32) for item in engine_io(engine_dir))
     on_gpu = [cuda.mem_alloc(array.nbytes) for array in (entry, end)]
 
     def run(tensor: np.ndarray) -> np.ndarray:
@@ -165,7 +183,7 @@ def pycuda_loop(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
         return end
 
     try:
-        yield frame_by_frame(lambda frame: by_opencv(frame, run))
+        yield frame_by_frame(lambda frame: by_opencv(frame, run, input_size(engine_dir)))
     finally:
         context.pop()
 

@@ -52,12 +52,14 @@ def frame_by_frame(detect: Detect) -> Turn:
     return turn
 
 
-def by_opencv(frame: np.ndarray, run: Callable[[np.ndarray], np.ndarray]) -> int:
-    """Objects in a frame by OpenCV's letterbox and NMS. run: (1, 3, HEIGHT, WIDTH) float32 -> YOLOv8's raw output."""
-    ratio = min(HEIGHT / frame.shape[0], WIDTH / frame.shape[1])
+def by_opencv(
+    frame: np.ndarray, run: Callable[[np.ndarray], np.ndarray], size: tuple[int, int] = (HEIGHT, WIDTH)
+) -> int:
+    """Objects in a frame by OpenCV's letterbox and NMS. run: (1, 3, *size) float32 -> YOLOv8's raw output."""
+    ratio = min(size[0] / frame.shape[0], size[1] / frame.shape[1])
     width, height = round(frame.shape[1] * ratio), round(frame.shape[0] * ratio)
-    top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
-    borders = top, HEIGHT - height - top, left, WIDTH - width - left
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    borders = top, size[0] - height - top, left, size[1] - width - left
     small = cv2.copyMakeBorder(cv2.resize(frame, (width, height)), *borders, cv2.BORDER_CONSTANT, value=(114,) * 3)
     return count_boxes(run(cv2.dnn.blobFromImage(small, 1 / 255, swapRB=True)), ratio, (left, top))
 
