@@ -17,6 +17,7 @@ from edgekit.control.device_doctor import collect_facts, wanted_of
 from edgekit.control.device_packages import packages_for, refuse_without_cuda
 from edgekit.control.environments import answer_of, look, make_environment, set_agent
 from edgekit.control.link import DEVICE_ROOT, silent
+from edgekit.control.tuning import asked_once, left_tuned, untune
 from edgekit.control.units import device_files
 from edgekit.core.device import BACKEND_VARIABLE, DeviceProfile
 from edgekit.core.facts import DeviceFacts
@@ -84,9 +85,24 @@ def provision(
 def unprovision(
     link: SSHLink, device: Device, ask_password: AskPassword, *, dry_run: bool = False, on_progress: OnProgress = silent
 ) -> Provisioned:
-    """Take back what `provision` made: services, engines and releases too."""
-    changed, notes = _root_part(link, {"action": "undo", "root": DEVICE_ROOT}, ask_password, dry_run, on_progress)
-    return Provisioned(device.name, tuple(changed), tuple(notes), dry_run=dry_run)
+    """Take back what `provision` made: services, engines and releases too.
+
+    What a bench that was cut off has left tuned is set back first, for what says how it was goes too. Raises
+    DeviceError if that fails, with nothing taken back.
+    """
+    ask = asked_once(ask_password)
+    back = _set_back(link, device, ask, dry_run, on_progress)
+    changed, notes = _root_part(link, {"action": "undo", "root": DEVICE_ROOT}, ask, dry_run, on_progress)
+    return Provisioned(device.name, (*back, *changed), tuple(notes), dry_run=dry_run)
+
+
+def _set_back(
+    link: SSHLink, device: Device, ask_password: AskPassword, dry_run: bool, on_progress: OnProgress
+) -> list[str]:
+    left = left_tuned(link)
+    if left.changed and not dry_run:
+        left = untune(link, device, on_progress, ask_password=ask_password)
+    return [f"set {setting.name.replace('_', ' ')} back to {setting.value}" for setting in left.changed]
 
 
 def refuse_unfit(facts: DeviceFacts, device: Device) -> None:

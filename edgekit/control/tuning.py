@@ -41,6 +41,12 @@ def read_preflight(link: Link, on_progress: OnProgress = silent) -> Preflight:
     return link.call("preflight", {}, Preflight, on_progress)
 
 
+def left_tuned_text(entry: Device, found: Preflight) -> str:
+    """A sentence for people, where a preflight finds settings changed that nobody is to set back."""
+    names = ", ".join(name.replace("_", " ") for name in found.tuned)
+    return f"{entry.name} is still set for measuring ({names}), by a bench that was cut off: {_again(entry)}"
+
+
 @contextmanager
 def tuned(
     link: Link,
@@ -57,7 +63,7 @@ def tuned(
 
     Raises DeviceError if the device cannot be tuned at all, or not be set back, with what to type then.
     """
-    ask = _once(ask_password)
+    ask = asked_once(ask_password)
     on_progress("set the device for measuring", 0, 0)
     try:
         answer = _ask(link, entry, "tune", settings, ask)
@@ -68,11 +74,15 @@ def tuned(
         raise UnreachableError(
             error.what, why=f"{error.why}\nit may be set for measuring by now".strip(), hint=_again(entry)
         ) from None
+    ended: EdgekitError | None = None
     try:
         yield answer
+    except EdgekitError as error:
+        ended = error
+        raise
     finally:
         if answer.changed or answer.refused:
-            _set_back(link, entry, on_progress, ask)
+            _set_back(link, entry, on_progress, ask, ended)
 
 
 def untune(
@@ -86,6 +96,14 @@ def untune(
     return _untune(link, entry, ask_password)
 
 
+def left_tuned(link: SSHLink) -> TuneAnswer:
+    """What `untune` would set back on a device, with the values of before. Changes nothing, and needs no password.
+
+    Raises DeviceError if what says so there cannot be believed.
+    """
+    return _run(link, "left_tuned", ())
+
+
 def _untune(link: Link, entry: Device, ask_password: AskPassword) -> TuneAnswer:
     answer = _ask(link, entry, "untune", (), ask_password)
     if answer.refused:
@@ -97,7 +115,15 @@ def _untune(link: Link, entry: Device, ask_password: AskPassword) -> TuneAnswer:
     return answer
 
 
-def _set_back(link: Link, entry: Device, on_progress: OnProgress, ask_password: AskPassword) -> None:
+def _set_back(
+    link: Link,
+    entry: Device,
+    on_progress: OnProgress,
+    ask_password: AskPassword,
+    ended: EdgekitError | None = None,
+) -> None:
+    """ended: what the measuring ended with already, which is told as well."""
+    told, hints = ([ended.what, ended.why], [ended.hint]) if ended else ([], [])
     with _interrupts_held():
         with suppress(KeyboardInterrupt):  # which a fleet that is to stop raises there
             on_progress("set the device back", 0, 0)
@@ -106,14 +132,16 @@ def _set_back(link: Link, entry: Device, on_progress: OnProgress, ask_password: 
         except UnreachableError as error:
             raise UnreachableError(
                 f"{entry.name} is still set for measuring: it could not be reached to set it back",
-                why=str(error.what),
-                hint=_again(entry),
+                why=_lines(*told, error.what),
+                hint=_lines(*hints, _again(entry)),
             ) from None
         except EdgekitError as error:
             if error.hint.startswith(_again(entry)):
                 raise
             raise DeviceError(
-                f"{entry.name} is still set for measuring: {error.what}", why=error.why, hint=_again(entry)
+                f"{entry.name} is still set for measuring: {error.what}",
+                why=_lines(error.why, *told),
+                hint=_lines(_again(entry), *hints),
             ) from None
 
 
@@ -121,12 +149,17 @@ def _ask(link: Link, entry: Device, verb: str, settings: Sequence[str], ask_pass
     if entry.kind == "local":
         _need_root(verb)
         return link.call(verb, TuneRequest(tuple(settings)), TuneAnswer)
-    output = cast("SSHLink", link).run_script(
+    return _run(cast("SSHLink", link), verb, settings, ask_password)
+
+
+def _run(link: SSHLink, verb: str, settings: Sequence[str], ask_password: AskPassword | None = None) -> TuneAnswer:
+    """Run the code there: as root, or without ask_password as the login user."""
+    output = link.run_script(
         bootstrap.source("as_root"),
         {"verb": verb, "settings": list(settings)},
         stdin=_packed_code(),
-        as_root=True,
-        sudo_password=ask_password(),
+        as_root=ask_password is not None,
+        sudo_password=ask_password() if ask_password else None,
         limit_s=_LIMIT_S,
     )
     lines = (line.encode() for line in output.splitlines())
@@ -156,7 +189,7 @@ def _packed_code() -> bytes:
     return packed.getvalue()
 
 
-def _once(ask: AskPassword) -> AskPassword:
+def asked_once(ask: AskPassword) -> AskPassword:
     """Asks the first time and remembers."""
     given: list[str | None] = []
 
@@ -182,6 +215,11 @@ def _interrupts_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
     if pressed:
         raise KeyboardInterrupt
+
+
+def _lines(*texts: str) -> str:
+    """One below the other, each once."""
+    return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines()))
 
 
 def _again(entry: Device) -> str:

@@ -8,6 +8,7 @@ process, commits the release or goes back.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import List
 
@@ -22,6 +23,7 @@ from edgekit.errors import DeployError, EdgekitError, EngineMismatchError
 from edgekit.runtime.assembly import assemble
 from edgekit.runtime.journal import LockHeldError, journal_lock, read_journal, reconciled_by, write_journal
 from edgekit.runtime.locks import device_lock
+from edgekit.runtime.measuring import unmeasured
 from edgekit.runtime.objects import count_new
 from edgekit.runtime.reloading import read_parts, takes_over
 from edgekit.runtime.runner import Runner, runner_for
@@ -30,15 +32,20 @@ from edgekit.runtime.space import check_room, disk_trouble, sweep_parts
 from edgekit.runtime.store import Store
 
 THIS_CODE = Path(edgekit.__file__).resolve().parents[1]
+_BENCH_WAIT_S = 10.0  # so long a bench under way is waited for; the host has waited longer
 _LOCK_WAIT_S = 10.0  # a reconciler that finds nothing to do is gone by then
 
 
 def activate(request: ActivateRequest, profile: DeviceProfile, on_progress: OnProgress) -> ActivateAnswer:
-    """Put a release on probation. Raises DeployError or EngineMismatchError; what ran before runs on then."""
+    """Put a release on probation. Raises DeployError or EngineMismatchError, DeviceError while the device is measured;
+    what ran before runs on then."""
     store, manifest = Store(request.root), request.manifest
     service, release_id = manifest.service, manifest.release_id
-    with device_lock(store, f"{request.by or 'someone'}, activating {service}"), disk_trouble(store):
+    with ExitStack() as stack:
+        stack.enter_context(device_lock(store, f"{request.by or 'someone'}, activating {service}"))
+        stack.enter_context(disk_trouble(store))
         store.make()
+        stack.enter_context(unmeasured(store.engines, "a deployment", _BENCH_WAIT_S, on_progress))
         check_class(manifest, profile)
         journal = _prepared_journal(store, service, release_id, on_progress)
         if not journal.settled and reconciled_by(store, service):
@@ -60,7 +67,10 @@ def activate(request: ActivateRequest, profile: DeviceProfile, on_progress: OnPr
 def rollback(request: RollbackRequest, on_progress: OnProgress) -> ActivateAnswer:
     """Put a release that was good on probation again. Raises DeployError where there is none."""
     store, service = Store(request.root), request.service
-    with device_lock(store, f"{request.by or 'someone'}, rolling back {service}"), disk_trouble(store):
+    with ExitStack() as stack:
+        stack.enter_context(device_lock(store, f"{request.by or 'someone'}, rolling back {service}"))
+        stack.enter_context(disk_trouble(store))
+        stack.enter_context(unmeasured(store.engines, "a rollback", _BENCH_WAIT_S, on_progress))
         # One that was interrupted is gone on with; to go back from what it reached would undo it.
         wanted = request.release_id or _interrupted_rollback(read_journal(store, service))
         journal = _prepared_journal(store, service, wanted, on_progress)

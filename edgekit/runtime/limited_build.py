@@ -9,9 +9,11 @@ from edgekit.core.progress import OnProgress
 from edgekit.errors import BuildError
 from edgekit.runtime.headroom import headroom_mib, reserve_mib
 from edgekit.runtime.limited import Limits, limited
+from edgekit.runtime.measuring import unmeasured
 
 DEADLINE_S = 3 * 3600.0  # INT8 on the smallest boards takes tens of minutes
 _LEAST_MIB = 128
+_BENCH_LIMIT_S = 60.0  # so long a bench under way is waited for
 
 
 def run_build(request: BuildRequest, on_progress: OnProgress) -> EngineManifest:
@@ -19,6 +21,11 @@ def run_build(request: BuildRequest, on_progress: OnProgress) -> EngineManifest:
 
     Raises what building raises, BuildError where it takes more memory or time than there is.
     """
+    with unmeasured(Path(request.engines_dir), "a build", _BENCH_LIMIT_S, on_progress):
+        return _run_limited(request, on_progress)
+
+
+def _run_limited(request: BuildRequest, on_progress: OnProgress) -> EngineManifest:
     limits = limits_for(request)
     try:
         return limited(lambda: _build(request, on_progress), EngineManifest, limits)

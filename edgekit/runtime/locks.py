@@ -5,16 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Iterator
+from typing import IO, Callable, Iterator
 
 from edgekit.errors import DeployError
+from edgekit.runtime.flock import taken
 from edgekit.runtime.store import Store
 
-_RETRY_S = 0.02
 # Whoever asks for a holder borrows the lock for an instant; a taker must not give up because of that.
 _AT_LEAST_S = 0.2
+_TELL_EVERY_S = 1.0
 
 
 class LockHeldError(Exception):
@@ -26,11 +27,23 @@ class LockHeldError(Exception):
 
 
 @contextmanager
-def held(path: Path, holder: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock of a file. Raises LockHeldError if another process keeps it for longer than wait_s."""
+def held(
+    path: Path,
+    holder: str,
+    wait_s: float = 0.0,
+    *,
+    shared: bool = False,
+    on_wait: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
+    """Hold the lock of a file. Raises LockHeldError if another process keeps it for longer than wait_s.
+
+    shared: beside others who share it; the last of them is who is named. on_wait: told every second who is waited for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as stream:
-        _take(stream, max(wait_s, _AT_LEAST_S))
+        tell = _every_second(lambda: on_wait(_named(stream)))
+        if not taken(stream.fileno(), max(wait_s, _AT_LEAST_S), shared=shared, on_wait=tell):
+            raise LockHeldError(_named(stream))
         with suppress(OSError):  # on a full disk the lock is held all the same, by an unnamed process
             os.ftruncate(stream.fileno(), 0)
             os.write(stream.fileno(), f"{holder} (process {os.getpid()})".encode())
@@ -44,7 +57,7 @@ def holder_of(path: Path) -> str:
             try:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return stream.read() or "another process"
+                return _named(stream)
     except OSError:
         return ""
     return ""
@@ -53,28 +66,29 @@ def holder_of(path: Path) -> str:
 @contextmanager
 def device_lock(store: Store, holder: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the device folder for a change of its files. Raises DeployError naming the holder."""
-    try:
-        lock = held(store.device_lock, holder, wait_s)
-        lock.__enter__()
-    except LockHeldError as error:
-        raise DeployError(
-            f"another deployment to this device is under way: {error.holder}",
-            hint="wait for it to end, then run the same command again",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
-
-
-def _take(stream: IO[str], wait_s: float) -> None:
-    deadline_s = time.monotonic() + wait_s
-    while True:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline_s:
-                stream.seek(0)
-                raise LockHeldError(stream.read() or "another process") from None
-            time.sleep(_RETRY_S)
+            stack.enter_context(held(store.device_lock, holder, wait_s))
+        except LockHeldError as error:
+            raise DeployError(
+                f"another deployment to this device is under way: {error.holder}",
+                hint="wait for it to end, then run the same command again",
+            ) from None
+        yield
+
+
+def _named(stream: IO[str]) -> str:
+    stream.seek(0)
+    return stream.read() or "another process"
+
+
+def _every_second(tell: Callable[[], None]) -> Callable[[], None]:
+    next_s = time.monotonic()
+
+    def told() -> None:
+        nonlocal next_s
+        if time.monotonic() >= next_s:
+            next_s = time.monotonic() + _TELL_EVERY_S
+            tell()
+
+    return told

@@ -11,6 +11,7 @@ from edgekit.control import provision as module
 from edgekit.control.inventory import Device
 from edgekit.control.provision import environment_text, provision, refuse_unfit, unprovision
 from edgekit.core.device import DeviceProfile
+from edgekit.core.requests import TuneAnswer
 from edgekit.errors import DeviceError
 from tests.devices_told import orin_nano, xavier_nx
 
@@ -44,6 +45,7 @@ class Link:
 def facts(monkeypatch):
     monkeypatch.setattr(module, "collect_facts", lambda link: xavier_nx())
     monkeypatch.setattr(module, "make_environment", lambda link, *words, **options: link.asked.append("environment"))
+    monkeypatch.setattr(module, "left_tuned", lambda link: TuneAnswer(()))
     monkeypatch.setattr(module, "set_agent", lambda link: link.asked.append("agent"))
 
 

@@ -13,11 +13,12 @@ import zipfile
 
 import pytest
 
-from edgekit.control import tuning
+from edgekit.control import provision, tuning
 from edgekit.control.inventory import Device
 from edgekit.control.local_link import LocalLink
+from edgekit.control.provision import unprovision
 from edgekit.control.ssh.link import SSHLink
-from edgekit.control.tuning import read_preflight, tuned, untune
+from edgekit.control.tuning import left_tuned, read_preflight, tuned, untune
 from edgekit.errors import DeviceError, UnreachableError
 from tests.runtime.tuning.board import FAN, Board
 from tests.ssh_server import SSHServer, make_key
@@ -195,6 +196,54 @@ def test_what_a_killed_bench_left_is_set_back_by_hand(lab):
     assert len(untune(lab.link, lab.entry).changed) == 4
     assert lab.board.settings() == before
     assert untune(lab.link, lab.entry).changed == ()
+
+
+def test_what_ended_the_measuring_is_told_beside_what_is_left_to_do(lab):
+    """A cut link leaves two things behind, a stopped service and a tuned device: nobody would start the service."""
+    with pytest.raises(UnreachableError, match="nx is still set for measuring") as caught, tuned(lab.link, lab.entry):
+        lab.server.close()
+        raise UnreachableError("street is still stopped", why="no way to nx", hint="edgekit start --device nx")
+    assert caught.value.why.startswith("street is still stopped\nno way to nx\n")
+    assert caught.value.hint == "edgekit start --device nx\nedgekit bench --untune --device nx"
+
+
+def test_what_is_left_tuned_can_be_asked_for_by_anyone(lab):
+    """A dry run must not need a password, nor change anything."""
+    assert left_tuned(lab.link).changed == ()
+    tuning._ask(lab.link, lab.entry, "tune", (), lambda: None)
+    tuned_now = lab.board.settings()
+    lab.lock_sudo()
+    assert [(one.name, one.value) for one in left_tuned(lab.link).changed][:1] == [("power_mode", "25W")]
+    assert lab.board.settings() == tuned_now
+
+
+def test_undoing_a_provision_sets_a_tuned_device_back_first(lab, monkeypatch):
+    """What says how it was goes with the rest, and full clocks would stay for ever."""
+    before = lab.board.settings()
+    tuning._ask(lab.link, lab.entry, "tune", (), lambda: None)
+    seen = []
+
+    def root_part(*words):
+        seen.append(lab.board.settings())
+        return ["gone"], []
+
+    monkeypatch.setattr(provision, "_root_part", root_part)
+    tuned_now = lab.board.settings()
+    would = unprovision(lab.link, lab.entry, lambda: None, dry_run=True)
+    assert would.changed[0] == "set power mode back to 25W" and lab.board.settings() == tuned_now
+    done = unprovision(lab.link, lab.entry, lambda: None)
+    assert seen == [tuned_now, before] and done.changed[-1] == "gone"
+    assert sorted(done.changed) == sorted(would.changed) and len(done.changed) == 5
+
+
+def test_a_device_that_cannot_be_set_back_keeps_what_says_how_it_was(lab, monkeypatch):
+    """Better an undo that stops with a reason than one that makes the reason go away."""
+    tuning._ask(lab.link, lab.entry, "tune", (), lambda: None)
+    (lab.board.root / "usr/sbin/nvpmodel").write_text("#!/bin/sh\necho 'NVPM ERROR: no'; exit 255\n")
+    monkeypatch.setattr(provision, "_root_part", lambda *words: pytest.fail("it was taken back all the same"))
+    with pytest.raises(DeviceError, match="not quite as it was"):
+        unprovision(lab.link, lab.entry, lambda: None)
+    assert [one.name for one in left_tuned(lab.link).changed] == ["power_mode"]
 
 
 def test_a_setting_that_does_not_go_back_is_an_error(lab):

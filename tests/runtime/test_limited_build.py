@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from edgekit.core.engine import BuildRequest
-from edgekit.errors import BuildError, EdgekitError
+from edgekit.errors import BuildError, DeviceError, EdgekitError
 from edgekit.files import sha256_file
 from edgekit.runtime import limited_build
 from edgekit.runtime.engine_folders import build_lock, find_engine, sweep_unfinished
 from edgekit.runtime.limited_build import limits_for, run_build
+from edgekit.runtime.measuring import measuring
 from edgekit.runtime.probe import probe_device
 from tests.fakes import detector_spec
 from tests.onnx_models import save_yolov8
@@ -114,3 +115,12 @@ def test_sweeping_leaves_a_build_alone_that_is_under_way(tmp_path):
     sweep_unfinished(tmp_path)
     assert not part.exists()
     sweep_unfinished(tmp_path / "never-made")
+
+
+def test_nothing_is_built_while_the_device_is_measured(request_, monkeypatch):
+    """The figures would be those of a busy device; and whoever wants the engine must learn for whom to wait."""
+    monkeypatch.setattr(limited_build, "_BENCH_LIMIT_S", 0.0)
+    with measuring(Path(request_.engines_dir) / "any"):
+        with pytest.raises(DeviceError, match="being measured, and a build would spoil the figures: a bench since"):
+            run_build(request_, quiet)
+    assert run_build(replace(request_, precision="fp32"), quiet).precision == "fp32"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,10 +15,12 @@ from edgekit.cli.session import App
 from edgekit.cli.tables.fleet import INTERRUPTED, on_each, outcome_value, tell_trouble
 from edgekit.control.connect import link_to
 from edgekit.control.deploy import Deployment, execute, plan
+from edgekit.control.device_use import unmeasured
 from edgekit.control.fleet import FleetOutcome, Told
 from edgekit.control.groundwork import Groundwork
 from edgekit.control.survey import Survey, survey
 from edgekit.core.plan import Step
+from edgekit.core.progress import OnProgress
 
 if TYPE_CHECKING:
     from edgekit.control.inventory import Device
@@ -54,6 +56,8 @@ def command(
     A second run with nothing changed does nothing. A new release has to prove itself on the device: if it fails, or
     misses the targets of devices.yaml, the device goes back to the one before by itself, also without this machine.
 
+    A bench of the device by this project is waited for, a minute at most.
+
     With several devices or a group, all are worked on at once. The exit code is 8 if a deployment failed, 9 if devices
     could not be reached and all others are well.
 
@@ -82,7 +86,11 @@ def _one(app: App, ground: Groundwork, entry: Device, *, dry_run: bool, retry: b
         state = now
 
     try:
-        with app.console.progress() as on_progress, closing(link_to(app.project, entry)) as link:
+        with (
+            app.console.progress() as on_progress,
+            _kept(app, entry, on_progress, dry_run=dry_run),
+            closing(link_to(app.project, entry)) as link,
+        ):
             facts = survey(ground, entry, link, on_progress)
             steps = plan(facts)
             show_plan(app.console, facts, steps)
@@ -101,7 +109,10 @@ def _one(app: App, ground: Groundwork, entry: Device, *, dry_run: bool, retry: b
 def _several(app: App, ground: Groundwork, entries: Sequence[Device], *, dry_run: bool, retry: bool, jobs: int) -> int:
     def work(entry: Device, told: Told) -> tuple[str, Deployment | Planned]:
         told.state("probing")
-        with closing(link_to(app.project, entry)) as link:
+        with (
+            _kept(app, entry, told.progress, dry_run=dry_run),
+            closing(link_to(app.project, entry)) as link,
+        ):
             facts = survey(ground, entry, link, told.progress)
             steps = plan(facts)
             if dry_run:
@@ -113,6 +124,11 @@ def _several(app: App, ground: Groundwork, entries: Sequence[Device], *, dry_run
     value = {"devices": [outcome_value(outcome) for outcome in done.outcomes], "counts": done.counts}
     app.console.result(value, _table(done))
     return tell_trouble(app.console, done, _BY_THEMSELVES)
+
+
+def _kept(app: App, entry: Device, on_progress: OnProgress, *, dry_run: bool) -> AbstractContextManager[None]:
+    """Looking spoils no figures; all else is kept from a device that is measured, whose service is stopped."""
+    return nullcontext() if dry_run else unmeasured(app.project, entry, "a deployment", on_progress)
 
 
 def show_plan(console: Console, facts: Survey, steps: tuple[Step, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +41,8 @@ def command(
     root on the device: by sudo, without a password where that is allowed, else with --ask-sudo-password or the
     variable EDGEKIT_SUDO_PASSWORD.
 
-    A second run finds nothing to change, and needs no password.
+    A second run finds nothing to change, and needs no password. --undo sets a device back first that a `bench --tune`
+    has left tuned.
 
     Examples:
 
@@ -63,13 +64,15 @@ def command(
 def _work(
     app: App, entry: Device, told: Told, ask_password: Callable[[], str | None], *, undo: bool, dry_run: bool
 ) -> tuple[str, Provisioned]:
+    from edgekit.control.device_use import unmeasured
     from edgekit.control.provision import provision, unprovision
     from edgekit.control.ssh.host_keys import known_hosts_path
     from edgekit.control.ssh.link import SSHLink
 
     told.state("undoing" if undo else "provisioning")
     act = unprovision if undo else provision
-    with closing(SSHLink(entry, known_hosts_path(app.project))) as link:
+    kept = nullcontext() if dry_run else unmeasured(app.project, entry, "provisioning", told.progress)
+    with kept, closing(SSHLink(entry, known_hosts_path(app.project))) as link:
         done = act(link, entry, ask_password, dry_run=dry_run, on_progress=told.progress)
     if not done.changed:
         return "unchanged", done

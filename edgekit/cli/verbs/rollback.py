@@ -12,6 +12,7 @@ from edgekit.cli.options import JOBS, DevicesOption, JobsOption
 from edgekit.cli.session import App
 from edgekit.cli.tables.fleet import on_each, show_each
 from edgekit.control.connect import link_to
+from edgekit.control.device_use import unmeasured
 from edgekit.control.fleet import Told
 from edgekit.control.inventory import Device
 from edgekit.control.services import ask_state, find_release, find_service, roll_back
@@ -41,7 +42,8 @@ def command(
     """Go back to a release that was good on the device: by default the one before the current.
 
     It proves itself like a new one; if it fails, the device returns to where it was. Releases are kept as
-    `edgekit gc --keep` says; their ids are in `edgekit status --json`.
+    `edgekit gc --keep` says; their ids are in `edgekit status --json`. A bench of the device by this project is waited
+    for, a minute at most.
 
     Examples:
 
@@ -56,7 +58,7 @@ def command(
 
 def _roll_back(app: App, entry: Device, to: str, told: Told) -> tuple[str, RolledBack]:
     told.state("probing")
-    with closing(link_to(app.project, entry)) as link:
+    with unmeasured(app.project, entry, "a rollback", told.progress), closing(link_to(app.project, entry)) as link:
         service = find_service(ask_state(link), entry.service)
         if service is None:
             raise DeployError(

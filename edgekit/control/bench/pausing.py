@@ -1,40 +1,16 @@
-"""A device to itself: one bench at a time on a machine, and no service beside it."""
+"""No service beside a bench: stopped for it, and started again."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgekit.control.bench.partial import PartialFile
-from edgekit.control.inventory import Device
 from edgekit.control.link import Link
-from edgekit.control.project import Project
 from edgekit.control.services import start, stop, wait_until_healthy
 from edgekit.core.deployment import ServiceState
 from edgekit.core.progress import OnProgress
-from edgekit.errors import DeployError
-
-_POLL_S = 0.2
-_LOCAL = "this-machine"  # devices of kind "local" share it
-
-
-@contextmanager
-def alone_on(project: Project, device: Device, on_progress: OnProgress) -> Iterator[bool]:
-    """Keep other benches of this project off a device; yields whether they had to be waited for.
-
-    The kernel forgets the lock with the process.
-    """
-    folder = project.ensure_state() / "bench"
-    folder.mkdir(exist_ok=True)
-    name = _LOCAL if device.kind == "local" else device.name
-    descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _wait_for(descriptor, device.name, on_progress)
-    finally:
-        os.close(descriptor)
+from edgekit.errors import DeployError, UnreachableError
 
 
 @contextmanager
@@ -63,18 +39,17 @@ def paused(
     try:
         yield True
     finally:
-        start(link, service.service)
+        _start_again(link, service.service)
         partial.write(stopped_service="")
         wait_until_healthy(link, service.service, deadline_s, on_progress)
 
 
-def _wait_for(descriptor: int, device: str, on_progress: OnProgress) -> bool:
-    waited = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return waited
-        except BlockingIOError:
-            waited = True
-            on_progress(f"wait for another bench on {device}", 0, 0)
-            time.sleep(_POLL_S)
+def _start_again(link: Link, service: str) -> None:
+    try:
+        start(link, service)
+    except UnreachableError as error:
+        raise UnreachableError(
+            f"{service} on {link.device} is still stopped: it could not be reached to start it",
+            why=f"it was stopped for the measurement, which counts for nothing\n{error.what}",
+            hint=f"edgekit start --device {link.device}    (the next bench does so too)",
+        ) from None

@@ -12,10 +12,11 @@ from edgekit.control.bench.checkout import read_checkout
 from edgekit.control.bench.engines import turns
 from edgekit.control.bench.measuring import Turn, measure, save_result
 from edgekit.control.bench.partial import Partial, PartialFile, left_behind, left_text, partial_file
-from edgekit.control.bench.pausing import alone_on, paused
+from edgekit.control.bench.pausing import paused
+from edgekit.control.device_use import alone_on
 from edgekit.control.scenarios import Scenario
 from edgekit.control.services import ask_state
-from edgekit.control.tuning import read_preflight
+from edgekit.control.tuning import left_tuned_text, read_preflight
 from edgekit.control.visit import Visit
 from edgekit.core.engine import EngineManifest
 from edgekit.core.preflight import Preflight
@@ -75,7 +76,10 @@ def measure_rounds(
                     path.unlink(missing_ok=True)
             with paused(seen.link, seen.service, seen.device.probation.deadline_s, partial, on_progress):
                 if tell.preflight:
-                    tell.preflight(read_preflight(seen.link, on_progress))
+                    found = read_preflight(seen.link, on_progress)
+                    if found.tuned and not tuned:
+                        tell.note(left_tuned_text(seen.device, found))
+                    tell.preflight(found)
                 turn = Turn(begun.session, 0, read_checkout(seen.project.root), note, tuned)
                 return [*_in_turns(seen, engines, scenario, rounds, on_progress, partial, turn, tell)]
 

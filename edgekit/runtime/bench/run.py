@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Callable, Dict
 
 from edgekit.core.device import DeviceProfile
@@ -16,6 +17,7 @@ from edgekit.runtime.bench.soak import measure_soak
 from edgekit.runtime.bench.streams import measure_streams
 from edgekit.runtime.bench.watch import Watch
 from edgekit.runtime.detect import limit_cv_threads
+from edgekit.runtime.measuring import measuring
 from edgekit.runtime.preflight import read_preflight
 
 _SCENARIOS: Dict[str, Callable[[Session], BenchAnswer]] = {
@@ -30,13 +32,14 @@ _SCENARIOS: Dict[str, Callable[[Session], BenchAnswer]] = {
 def run_bench(request: BenchRequest, profile: DeviceProfile, on_progress: OnProgress) -> BenchAnswer:
     """Look at the machine, let it idle for a moment where its power can be measured, and measure.
 
-    Raises UsageError, SourceError, EngineError or DeviceError; on_progress tells what is done, and of how many seconds.
+    Builds and deployments are kept off the device meanwhile. Raises UsageError, SourceError, EngineError or
+    DeviceError; on_progress tells what is done, and of how many seconds.
     """
     _check(request)
     limit_cv_threads()
     on_progress("looking at the machine", 0, 0)
-    preflight = read_preflight()
-    with Watch(request.power_every_s) as watch:
+    with measuring(Path(request.engine_dir), on_progress), Watch(request.power_every_s) as watch:
+        preflight = read_preflight()
         watch.idle(request.idle_s, on_progress)
         return _SCENARIOS[request.scenario](Session(request, profile, preflight, watch, on_progress))
 

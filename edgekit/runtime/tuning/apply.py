@@ -17,6 +17,7 @@ from edgekit.core.preflight import Setting
 from edgekit.core.preflight_rules import CLOCKS, FAN, GOVERNOR, POWER_MODE, SETTINGS
 from edgekit.core.wire import to_wire
 from edgekit.errors import DeviceError, EdgekitError, UsageError, error_to_dict
+from edgekit.runtime.flock import is_held
 from edgekit.runtime.tuning.clocks import Clocks
 from edgekit.runtime.tuning.fan import Fan
 from edgekit.runtime.tuning.governor import Governor
@@ -35,6 +36,8 @@ from edgekit.runtime.tuning.setting import Tunable
 _BACK = (FAN, POWER_MODE, GOVERNOR, CLOCKS)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ROOT = Path("/")
+_MEASURED = "opt/edgekit/measuring.lock"  # of runtime/measuring.py, on a device that was provisioned
+_ENDING_S = 5.0  # so long a bench may take that was just interrupted
 _OF_A_MOMENT = "run"  # root's own, and empty after a restart
 
 
@@ -55,10 +58,11 @@ def tune(names: Sequence[str] = (), root: Path = _ROOT) -> Tuned:
     """Set the machine for measuring; what an earlier tune left is set back first. names: empty for all.
 
     What cannot be set is told in `refused`, and left as it was. Needs root. Raises UsageError for a name that is none,
-    DeviceError if what an earlier one left cannot be set back.
+    DeviceError if what an earlier one left cannot be set back, or while the device is measured.
     """
     _refuse_unknown(names)
     _need_root()
+    _refuse_measured(root)
     with _undisturbed(root):
         left = _restore(root)
         if left.refused:
@@ -80,10 +84,23 @@ def untune(root: Path = _ROOT) -> Tuned:
         return _restore(root)
 
 
+def left_tuned(root: Path = _ROOT) -> Tuned:
+    """What `untune` would set back, with the values of before. Changes nothing, and needs no root.
+
+    Raises DeviceError for a journal that cannot be believed.
+    """
+    journal = read_journal(root)
+    entries = journal.entries if journal else ()
+    return Tuned(tuple(Setting(entry.name, entry.value) for entry in entries))
+
+
 def answered(verb: str, names: Sequence[str]) -> Dict[str, Any]:
-    """The event that a verb ends with, as in core/requests.py: for the script that runs this as root."""
+    """The event that a verb ends with, as in core/requests.py: for the script that runs this, mostly as root.
+
+    verb: "tune", "untune" or "left_tuned".
+    """
     try:
-        done = tune(names) if verb == "tune" else untune()
+        done = tune(names) if verb == "tune" else untune() if verb == "untune" else left_tuned()
     except EdgekitError as error:
         return {"event": "error", "error": error_to_dict(error)}
     except OSError as error:
@@ -161,6 +178,15 @@ def _refuse_unknown(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in SETTINGS]
     if unknown:
         raise UsageError(f"there is no setting {', '.join(unknown)}", hint=f"one of {', '.join(SETTINGS)}")
+
+
+def _refuse_measured(root: Path) -> None:
+    """What another host has tuned would be set back in the middle of its measurement."""
+    if is_held(root / _MEASURED, _ENDING_S):
+        raise DeviceError(
+            "this device is being measured by another bench, which a change of its settings would spoil",
+            hint="wait for that bench to end, then run the same command again",
+        )
 
 
 def _need_root() -> None:

@@ -6,7 +6,6 @@ Whoever could write to it would write through jetson_clocks as root: it is belie
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
@@ -21,6 +20,7 @@ from edgekit.core.preflight_rules import POWER_MODE
 from edgekit.core.wire import from_wire, to_wire
 from edgekit.errors import DeviceError, EdgekitError
 from edgekit.files import fsync_folder, write_json
+from edgekit.runtime.flock import taken
 
 FOLDER = "var/lib/edgekit"
 _JOURNAL = "tuned.json"
@@ -28,7 +28,6 @@ _LOCK = "run/edgekit-tune.lock"
 _BOOT_ID = "proc/sys/kernel/random/boot_id"
 _LAST_BEYOND_RESTART = (POWER_MODE,)
 _WAIT_S = 120.0  # longer than one tune or untune can take
-_RETRY_S = 0.05
 _LARGEST = 1 << 20
 
 
@@ -116,29 +115,19 @@ def check_tuned(root: Path) -> Iterator[Finding]:
 
 @contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
-    """Keep other tunes and untunes of this machine away. Raises DeviceError if one does not end."""
+    """Keep other tunes and untunes of this machine away. Raises DeviceError if one does not end.
+
+    Opened by root, so through no link: what it leads to would be made, or locked, for whoever laid it there.
+    """
     path = root / _LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        _take(descriptor)
+        if not taken(descriptor, _WAIT_S):
+            raise DeviceError("the machine's settings are being changed by another edgekit, which does not end")
         yield
     finally:
         os.close(descriptor)
-
-
-def _take(descriptor: int) -> None:
-    deadline_s = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline_s:
-                raise DeviceError(
-                    "the machine's settings are being changed by another edgekit, which does not end"
-                ) from None
-            time.sleep(_RETRY_S)
 
 
 def _refuse_foreign(path: Path, file: os.stat_result, folder: os.stat_result) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from edgekit.control.bench.engines import select_engines, turns
 from edgekit.control.bench.partial import left_behind
-from edgekit.control.bench.pausing import alone_on
 from edgekit.control.bench.rounds import Asides, measure_rounds
+from edgekit.control.device_use import alone_on
 from edgekit.control.project import Project
 from edgekit.control.scenarios import Scenario
 from edgekit.core.activation import Journal
@@ -178,7 +178,7 @@ def test_two_benches_on_one_machine_wait_for_each_other(project):
         other = _bench_elsewhere(project, "jetson")
         assert other.wait(30) == 0  # another machine
         same = _bench_elsewhere(project, "local")
-        assert same.stdout.readline() == b"wait for another bench on other\n"
+        assert same.stdout.readline().startswith(b"wait for a bench since ")
     assert same.wait(30) == 1
     same.stdout.close()
     other.stdout.close()
@@ -188,7 +188,7 @@ def _bench_elsewhere(project, kind):
     """Another process that wants the machine; it ends with 1 if it had to wait."""
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from edgekit.control.bench.pausing import alone_on\nfrom edgekit.control.project import Project\n"
+        "from edgekit.control.device_use import alone_on\nfrom edgekit.control.project import Project\n"
         "from tests.control.bench.made_up_device import device\n"
         "def tell(what, done, total): print(what, flush=True)\n"
         f"with alone_on(Project(Path({str(project.root)!r})), device({kind!r}, name='other'), tell) as waited:\n"

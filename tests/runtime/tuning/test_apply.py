@@ -15,8 +15,9 @@ import pytest
 
 from edgekit.core.preflight import Setting
 from edgekit.errors import DeviceError, UsageError
+from edgekit.runtime.measuring import measuring
 from edgekit.runtime.tuning import apply, fan
-from edgekit.runtime.tuning.apply import tune, untune
+from edgekit.runtime.tuning.apply import left_tuned, tune, untune
 from edgekit.runtime.tuning.journal import check_tuned, tuned_names
 from tests.runtime.tuning.board import CPU, FAN, GPU, JOURNAL, STATUS, Board
 
@@ -212,6 +213,41 @@ def test_two_at_once_take_turns(board) -> None:
     assert (first.wait(30), second.wait(30)) == (0, 0)
     untune(board.root)
     assert board.settings() == before
+
+
+def test_a_device_that_is_measured_is_not_tuned_by_another(board, monkeypatch) -> None:
+    """It would be set back first, in the middle of a measurement at full clocks. Setting back is always allowed."""
+    monkeypatch.setattr(apply, "_ENDING_S", 0.1)
+    values = tune(root=board.root).changed
+    engine = board.root / "opt" / "edgekit" / "engines" / "0123456789abcdef"
+    with measuring(engine):
+        with pytest.raises(DeviceError, match="being measured by another bench"):
+            tune(root=board.root)
+        assert left_tuned(board.root).changed == values
+        untune(root=board.root)
+    assert tune(root=board.root).changed == values
+    untune(root=board.root)
+
+
+def test_the_lock_of_root_follows_no_link(board) -> None:
+    """Whoever may write to its folder would choose a file that root makes and holds."""
+    before, elsewhere = board.settings(), board.root / "elsewhere"
+    lock = board.root / "run" / "edgekit-tune.lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.symlink_to(elsewhere)
+    with pytest.raises(OSError, match=r"edgekit-tune\.lock"):
+        tune(root=board.root)
+    assert not elsewhere.exists() and board.settings() == before
+
+
+def test_what_a_tune_has_left_can_be_asked_for_without_changing_it(board) -> None:
+    """Before a device is taken out of use, and by who is not root."""
+    assert left_tuned(board.root).changed == ()
+    values = tune(root=board.root).changed
+    now = board.settings()
+    assert left_tuned(board.root).changed == values and board.settings() == now
+    untune(root=board.root)
+    assert left_tuned(board.root).changed == ()
 
 
 def test_what_cannot_be_set_back_stays_in_the_journal(board) -> None:
