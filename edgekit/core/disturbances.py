@@ -11,19 +11,32 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from edgekit.core.energy import Window
+from edgekit.core.sentences import Sentences
 
-_EVENTS = {
-    "oc1_event_cnt": "its voltage was too low: a stronger power supply is due",
-    "oc2_event_cnt": "it drew more current than it may on average",
-    "oc3_event_cnt": "it drew more current than it may at a moment",
-    "core_throttle_count": "a processor core slowed itself down for heat",
-    "package_throttle_count": "the processor slowed itself down for heat",
-}
+# Of which it is known what they count.
+_COUNTERS = ("oc1_event_cnt", "oc2_event_cnt", "oc3_event_cnt", "core_throttle_count", "package_throttle_count")
+SENTENCES = Sentences(
+    {
+        "throttled": "the chip slowed itself down for heat in {looks:d} of {all:d} looks at it ({alerts})",
+        "gpu_slowed": "the GPU slowed itself down in {looks:d} of {all:d} looks at it ({reasons})",
+        "oc1_event_cnt": "its voltage was too low: a stronger power supply is due (oc1_event_cnt rose by {times:d})",
+        "oc2_event_cnt": "it drew more current than it may on average (oc2_event_cnt rose by {times:d})",
+        "oc3_event_cnt": "it drew more current than it may at a moment (oc3_event_cnt rose by {times:d})",
+        "core_throttle_count": "a processor core slowed itself down for heat (core_throttle_count rose by {times:d})",
+        "package_throttle_count": "the processor slowed itself down for heat (package_throttle_count rose by "
+        "{times:d})",
+        "other_event": "{event} ({counter} rose by {times:d})",
+        "power_mode": "the power mode changed: {turns}",
+        "clock_limits": "the clock limits of {what} changed: {turns}",
+    }
+)
+"""What may have happened. Counters have their own, by their names."""
+
 _KEEP_ALL, _KEEP_EVERY_S = 1200, 5.0
 # At its highest clocks a Super module meets its limit of current all the time; that is how it is made.
 _MODES_WITH_OC3 = "MAXN_SUPER"
 
-_GPU_PROTECTS_ITSELF = {
+GPU_PROTECTS_ITSELF = {
     0x08: "hardware slowdown",
     0x20: "heat, by the driver",
     0x40: "heat, by the hardware",
@@ -96,7 +109,7 @@ def _throttled(samples: Sequence[MachineSample]) -> List[str]:
     if not hot:
         return []
     alerts = sorted({alert for sample in hot for alert in sample.throttling})
-    return [f"the chip slowed itself down for heat in {_share(hot, samples)} ({', '.join(alerts)})"]
+    return [SENTENCES.say("throttled", looks=len(hot), all=len(samples), alerts=", ".join(alerts))]
 
 
 def _gpu_slowed(samples: Sequence[MachineSample]) -> List[str]:
@@ -104,15 +117,11 @@ def _gpu_slowed(samples: Sequence[MachineSample]) -> List[str]:
     if not slowed:
         return []
     reasons = sorted({reason for sample in slowed for reason in _protections(sample.gpu_reasons)})
-    return [f"the GPU slowed itself down in {_share(slowed, samples)} ({', '.join(reasons)})"]
+    return [SENTENCES.say("gpu_slowed", looks=len(slowed), all=len(samples), reasons=", ".join(reasons))]
 
 
 def _protections(bits: Optional[int]) -> List[str]:
-    return [name for bit, name in _GPU_PROTECTS_ITSELF.items() if (bits or 0) & bit]
-
-
-def _share(some: Sequence[MachineSample], samples: Sequence[MachineSample]) -> str:
-    return f"{len(some)} of {len(samples)} looks at it"
+    return [name for bit, name in GPU_PROTECTS_ITSELF.items() if (bits or 0) & bit]
 
 
 def _counted_events(samples: Sequence[MachineSample]) -> List[str]:
@@ -128,16 +137,18 @@ def _stepped(name: str, samples: Sequence[MachineSample]) -> List[str]:
     normal = name == "oc3_event_cnt" and all(sample.power_mode == _MODES_WITH_OC3 for sample in known)
     if not times or normal:
         return []
-    return [f"{_EVENTS.get(name, name)} ({name} rose by {times})"]
+    if name in _COUNTERS:
+        return [SENTENCES.say(name, times=times)]
+    return [SENTENCES.say("other_event", event=name, counter=name, times=times)]
 
 
 def _changed(samples: Sequence[MachineSample]) -> List[str]:
     modes = _in_turn([sample.power_mode for sample in samples])
-    found = [f"the power mode changed: {' -> '.join(modes)}"] if len(modes) > 1 else []
+    found = [SENTENCES.say("power_mode", turns=" -> ".join(modes))] if len(modes) > 1 else []
     for name in sorted({name for sample in samples for name in sample.clock_limits}):
         limits = _in_turn([sample.clock_limits.get(name) for sample in samples])
         if len(limits) > 1:
-            found.append(f"the clock limits of {name} changed: {' -> '.join(limits)}")
+            found.append(SENTENCES.say("clock_limits", what=name, turns=" -> ".join(limits)))
     return found
 
 

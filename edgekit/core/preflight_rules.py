@@ -11,6 +11,7 @@ from edgekit.core.meminfo import Swap
 from edgekit.core.power_mode_choice import ModeChoice
 from edgekit.core.preflight import Preflight, Setting
 from edgekit.core.processor_load import OtherLoad
+from edgekit.core.sentences import Sentences
 
 POWER_MODE, CLOCKS, GOVERNOR, FAN = SETTINGS = ("power_mode", "clocks", "governor", "fan")
 LOCKED, VARY = "locked", "vary"
@@ -22,8 +23,33 @@ _BUSY_PCT = 5.0
 _NEAR_LIMIT_C = 10.0  # a device that starts so near to its limit reaches it while it is measured
 _LOW_MEMORY_MIB = 1024
 _SWAPPED_MIB = 64
-_TUNES = "edgekit bench --tune"
-_LABELS = {POWER_MODE: "power mode", CLOCKS: "clocks", GOVERNOR: "governor", FAN: "fan"}
+
+SENTENCES = Sentences(
+    {
+        "throttling": "the device is slowing itself down ({alerts}): let it cool, or cool it better",
+        "near_limit": "{zone} is {headroom:.0f} °C short of where the device slows itself down: let it cool first, or "
+        "cool it better",
+        "busy": "other programs take {busy:.0f} % of the processors: close them, then measure again",
+        "busy_by": "other programs take {busy:.0f} % of the processors ({programs}): close them, then measure again",
+        "gpu_users": "the GPU is open in other programs too ({programs}): close those that use it",
+        "little_memory": "{left:d} MiB of memory are left: close other programs, or the engine may be slowed or killed",
+        "swapped": "{used:d} MiB are swapped out to {swap}: what is read back from there is slow",
+        POWER_MODE: "power mode {value}: {advice}",
+        CLOCKS: "clocks {value}: {advice}",
+        GOVERNOR: "governor {value}: {advice}",
+        FAN: "fan {value}: {advice}",
+        "strongest": "the strongest mode of this board is {best}: sudo nvpmodel -m {number:d}",
+        "strongest_restart": "the strongest mode of this board is {best}: sudo nvpmodel -m {number:d}, which needs a "
+        "restart",
+        "strongest_restart_or": "the strongest mode of this board is {best}: sudo nvpmodel -m {number:d}, which needs "
+        "a restart; without one, {other}: sudo nvpmodel -m {other_number:d}",
+        "lock": "lock them: edgekit bench --tune, or sudo jetson_clocks",
+        "governor_up": "performance keeps the processors' clocks up: edgekit bench --tune",
+        "fan_up": "let it turn at full speed: edgekit bench --tune",
+        "fan_at": "{pwm:d} of {full:d}",
+    }
+)
+"""Findings; advice, which follows the setting that it is about; and values that are no names."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +65,14 @@ class Surroundings:
 def power_mode_setting(name: Optional[str], choice: ModeChoice) -> Setting:
     """The power mode, by name."""
     best, strongest = choice.best, choice.strongest
-    advice = ""
-    if name is not None and strongest is not None and name != strongest.name:
-        advice = f"the strongest mode of this board is {strongest.name}: sudo nvpmodel -m {strongest.number}"
-        if choice.strongest_needs_restart:
-            advice += ", which needs a restart"
-            if best is not None and best.name != name:
-                advice += f"; without one, {best.name}: sudo nvpmodel -m {best.number}"
-    return Setting(POWER_MODE, name, advice)
+    if name is None or strongest is None or name == strongest.name:
+        return Setting(POWER_MODE, name)
+    code, values = "strongest", {"best": strongest.name, "number": strongest.number}
+    if choice.strongest_needs_restart:
+        code = "strongest_restart"
+        if best is not None and best.name != name:
+            code, values = "strongest_restart_or", {**values, "other": best.name, "other_number": best.number}
+    return Setting(POWER_MODE, name, SENTENCES.say(code, **values))
 
 
 def clocks_setting(clocks: Tuple[ClockRange, ...], lockable: bool) -> Setting:
@@ -54,7 +80,7 @@ def clocks_setting(clocks: Tuple[ClockRange, ...], lockable: bool) -> Setting:
     locked = clocks_locked(clocks)
     if locked is None:
         return Setting(CLOCKS, None)
-    advice = f"lock them: {_TUNES}, or sudo jetson_clocks" if lockable and not locked else ""
+    advice = SENTENCES.say("lock") if lockable and not locked else ""
     return Setting(CLOCKS, LOCKED if locked else VARY, advice)
 
 
@@ -62,7 +88,7 @@ def governor_setting(governors: Sequence[str], choosable: Sequence[str]) -> Sett
     """The governor of the processors' clocks. governors: of each group of them; choosable: that all of them offer."""
     value = ", ".join(sorted(set(governors))) or None
     wanted = value is None or value == PERFORMANCE or PERFORMANCE not in choosable
-    return Setting(GOVERNOR, value, "" if wanted else f"{PERFORMANCE} keeps the processors' clocks up: {_TUNES}")
+    return Setting(GOVERNOR, value, "" if wanted else SENTENCES.say("governor_up"))
 
 
 def fan_setting(pwm: Optional[int], headroom_c: Optional[float] = None) -> Setting:
@@ -70,8 +96,8 @@ def fan_setting(pwm: Optional[int], headroom_c: Optional[float] = None) -> Setti
     if pwm is None:
         return Setting(FAN, None)
     near = headroom_c is not None and headroom_c < _NEAR_LIMIT_C and pwm < FULL_PWM
-    value = FULL if pwm >= FULL_PWM else f"{pwm} of {FULL_PWM}"
-    return Setting(FAN, value, f"let it turn at full speed: {_TUNES}" if near else "")
+    value = FULL if pwm >= FULL_PWM else SENTENCES.say("fan_at", pwm=pwm, full=FULL_PWM)
+    return Setting(FAN, value, SENTENCES.say("fan_up") if near else "")
 
 
 def clocks_locked_of(preflight: Preflight) -> Optional[bool]:
@@ -87,7 +113,7 @@ def compose_preflight(settings: Sequence[Setting], around: Surroundings, tuned: 
         *_heat(machine),
         *_load(around),
         *_memory(around),
-        *(f"{_LABELS[each.name]} {each.value}: {each.advice}" for each in settings if each.advice),
+        *(SENTENCES.say(each.name, value=each.value, advice=each.advice) for each in settings if each.advice),
     )
     return Preflight(
         settings=tuple(settings),
@@ -102,25 +128,24 @@ def compose_preflight(settings: Sequence[Setting], around: Surroundings, tuned: 
 
 def _heat(machine: MachineReadings) -> Iterator[str]:
     if machine.throttling:
-        yield f"the device is slowing itself down ({', '.join(machine.throttling)}): let it cool, or cool it better"
+        yield SENTENCES.say("throttling", alerts=", ".join(machine.throttling))
     elif machine.headroom_c is not None and machine.headroom_c < _NEAR_LIMIT_C:
-        where = f"{machine.limiting_zone} is {machine.headroom_c:.0f} °C short of where the device slows itself down"
-        yield f"{where}: let it cool first, or cool it better"
+        yield SENTENCES.say("near_limit", zone=machine.limiting_zone, headroom=machine.headroom_c)
 
 
 def _load(around: Surroundings) -> Iterator[str]:
     load = around.load
     if load.busy_pct is not None and load.busy_pct >= _BUSY_PCT:
-        who = f" ({', '.join(load.busiest)})" if load.busiest else ""
-        yield f"other programs take {load.busy_pct:.0f} % of the processors{who}: close them, then measure again"
+        code = "busy_by" if load.busiest else "busy"
+        yield SENTENCES.say(code, busy=load.busy_pct, programs=", ".join(load.busiest))
     if around.gpu_users:
-        yield f"the GPU is open in other programs too ({', '.join(around.gpu_users)}): close those that use it"
+        yield SENTENCES.say("gpu_users", programs=", ".join(around.gpu_users))
 
 
 def _memory(around: Surroundings) -> Iterator[str]:
     available_mib = around.machine.memory_available_mib
     if available_mib is not None and available_mib < _LOW_MEMORY_MIB:
-        yield f"{available_mib} MiB of memory are left: close other programs, or the engine may be slowed or killed"
+        yield SENTENCES.say("little_memory", left=available_mib)
     for swap in around.swaps:
         if swap.used_mib >= _SWAPPED_MIB:
-            yield f"{swap.used_mib} MiB are swapped out to {swap.name}: what is read back from there is slow"
+            yield SENTENCES.say("swapped", used=swap.used_mib, swap=swap.name)

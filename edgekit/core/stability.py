@@ -7,9 +7,25 @@ from typing import Optional, Sequence
 
 import numpy as np
 
+from edgekit.core.sentences import Sentences
 from edgekit.core.trend import least_squares_trend
 
 STABLE = "stable"
+SENTENCES = Sentences(
+    {
+        "few_moments": "only {moments:d} frames or batches were counted, too few to tell: measure for longer",
+        "rose": "it rose by {change:.0f} % through the run, clocks or caches were still warming up: measure for longer",
+        "fell": "it fell by {change:.0f} % through the run, from heat or sinking clocks: look at the temperature, "
+        "fix clocks",
+        "interrupted": "{slow:d} of {windows:d} windows were {loss:.0f} % slower than the others, as when other "
+        "programs run: close them and measure again",
+        "uncertain": "known to {half:.0f} % only, since windows differ by {spread:.0f} %, from other programs or "
+        "changing clocks: close them, or measure for {needed:.0f} s",
+        "uncertain_rounds": "known to {half:.0f} % only, since windows differ by {spread:.0f} %, from other programs "
+        "or changing clocks: close them, or take several rounds",
+    }
+)
+"""What may be wrong with a rate: the reason before the colon and the next step after it."""
 # Of the 95 % interval, as a share of the rate: 16 windows that differ by 10 % and come in any order.
 UNSTABLE_HALF = 0.05
 # Fewer moments than that say little of how steady a rate is.
@@ -38,10 +54,10 @@ class Windows:
 
 
 def verdict(windows: Windows) -> str:
-    """STABLE, or what is wrong and what to do: one sentence, the reason before the colon and the next step after it."""
+    """STABLE, or what is wrong and what to do: one of SENTENCES."""
     rates = np.asarray(windows.rates, np.float64)
     if windows.moments < _FEWEST_MOMENTS:
-        return f"only {windows.moments} frames or batches were counted, too few to tell: measure for longer"
+        return SENTENCES.say("few_moments", moments=windows.moments)
     return _drifting(rates) or _interrupted(rates) or _uncertain(rates, windows) or STABLE
 
 
@@ -53,11 +69,7 @@ def _drifting(rates: np.ndarray) -> Optional[str]:
     change = float(rates[-end:].mean() / rates[:end].mean()) - 1
     if abs(change) < _DRIFT_CHANGE:
         return None
-    if change > 0:
-        rose = f"it rose by {100 * change:.0f} % through the run"
-        return f"{rose}, clocks or caches were still warming up: measure for longer"
-    fell = f"it fell by {-100 * change:.0f} % through the run"
-    return f"{fell}, from heat or sinking clocks: look at the temperature, fix clocks"
+    return SENTENCES.say("rose" if change > 0 else "fell", change=100 * abs(change))
 
 
 def _interrupted(rates: np.ndarray) -> Optional[str]:
@@ -67,8 +79,7 @@ def _interrupted(rates: np.ndarray) -> Optional[str]:
     if not 0 < slow.sum() <= _FEW * len(rates) or rates.mean() > (1 - _MATTERS) * rates[~slow].mean():
         return None
     loss = 1 - float(rates[slow].mean() / rates[~slow].mean())
-    parts = f"{slow.sum()} of {len(rates)} windows were {100 * loss:.0f} % slower than the others"
-    return f"{parts}, as when other programs run: close them and measure again"
+    return SENTENCES.say("interrupted", slow=int(slow.sum()), windows=len(rates), loss=100 * loss)
 
 
 def _uncertain(rates: np.ndarray, windows: Windows) -> Optional[str]:
@@ -76,6 +87,7 @@ def _uncertain(rates: np.ndarray, windows: Windows) -> Optional[str]:
         return None
     spread = float(rates.std(ddof=1) / rates.mean()) if len(rates) > 1 else 0.0
     needed_s = windows.seconds * (windows.half / _GOOD_HALF) ** 2
-    longer = f"measure for {needed_s:.0f} s" if needed_s <= _LONGEST_S else "take several rounds"
-    known = f"known to {100 * windows.half:.0f} % only, since windows differ by {100 * spread:.0f} %"
-    return f"{known}, from other programs or changing clocks: close them, or {longer}"
+    known = {"half": 100 * windows.half, "spread": 100 * spread}
+    if needed_s <= _LONGEST_S:
+        return SENTENCES.say("uncertain", needed=needed_s, **known)
+    return SENTENCES.say("uncertain_rounds", **known)

@@ -55,6 +55,6 @@ def report_document(report: Report) -> dict[str, Any]:
         "other_runs": to_wire(report.others),
         "targets": report.targets.asked,
         "calibration_coverage": to_wire(report.coverage),
-        "left_out": list(report.left_out),
+        "left_out": [str(one) for one in report.left_out],
         "broken_files": list(report.broken_files),
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.evaluation import Evaluation, EvaluationRow, WorstFrame, rows_of
-from edgekit.core.gate import KEPT_MIN, STRATUM_KEPT_MIN, caveat_text, kept_text, refusal_text, share_text, unsure_text
+from edgekit.core.gate import KEPT_MIN, STRATUM_KEPT_MIN, share_text
+from edgekit.report.accuracy_gate import caveat_text, kept_text, refusal_text, unsure_text
+from edgekit.report.evaluation_texts import evaluation_text
+from edgekit.report.facts_scenes import accuracy_label, stratum_label
 from edgekit.report.html import environment
 from edgekit.report.samples import Sample, embedded
 
@@ -14,6 +19,7 @@ _TEMPLATE = "evaluation.html.j2"
 _LONGEST_SIDE_PX = 1600
 _QUALITY = 80
 _APART_PCT = 11  # between texts above the plot
+_NAMED = (("engine", re.compile(r"(\w+) engine (.+)")), ("model", re.compile(r"(?:the )?(\w+) model itself")))
 _LEAST_FLOOR = 0.8  # the left end of the plot, unless a figure lies below it
 
 
@@ -22,6 +28,7 @@ class Whisker:
     """A row of the plot: where its figure and the ends of its interval lie, in percent of the plot's width."""
 
     row: EvaluationRow
+    name: str
     at_pct: float | None
     low_pct: float | None
     high_pct: float | None
@@ -35,29 +42,55 @@ class Shown:
     sample: Sample | None
 
 
-def render_evaluation(evaluation: Evaluation, pictures: Path) -> str:
-    """The page. pictures: the folder in which the drawings of the worst frames lie; they are embedded."""
+def render_evaluation(evaluation: Evaluation, pictures: Path, *, lang: str = "en") -> str:
+    """The page. pictures: the folder in which the drawings of the worst frames lie; they are embedded.
+
+    lang: "en" or "zh".
+    """
+    t = functools.partial(evaluation_text, lang)
     rows = rows_of(evaluation)
     floor, ceiling = _span(rows)
     groups = [
-        (title, [_whisker(row, floor, ceiling) for row in rows if row.group in kinds]) for title, kinds in _GROUPS
+        (t(title), [_whisker(row, _row_name(lang, row), floor, ceiling) for row in rows if row.group in kinds])
+        for title, kinds in _GROUPS
     ]
     return (
         environment()
         .get_template(_TEMPLATE)
         .render(
             evaluation=evaluation,
+            t=t,
+            candidate=engine_name(lang, evaluation.candidate.name),
+            baseline=engine_name(lang, evaluation.baseline.name) if evaluation.baseline else "",
+            stratum_label=functools.partial(stratum_label, lang),
             groups=[(title, whiskers) for title, whiskers in groups if whiskers],
             limits=_limits(floor, ceiling),
             shown=[Shown(frame, _sample(pictures / frame.picture)) for frame in evaluation.worst],
-            verdict=_verdict(evaluation),
-            caveat=caveat_text(evaluation.gate) if evaluation.gate else "",
+            verdict=_verdict(evaluation, lang),
+            caveat=caveat_text(lang, evaluation.gate) if evaluation.gate else "",
             share=share_text,
         )
     )
 
 
-_GROUPS = (("Strata", ("all", "stratum")), ("Object sizes", ("size",)), ("Classes", ("class",)))
+_PARTS = {"stratum": "strata", "size": "sizes"}
+_GROUPS = (("strata", ("all", "stratum")), ("sizes", ("size",)), ("classes", ("class",)))
+
+
+def engine_name(lang: str, name: str) -> str:
+    """ "INT8 engine 0123456789abcdef" or "FP32 model itself" of an evaluation; another name stands for itself."""
+    for key, pattern in _NAMED:
+        found = pattern.fullmatch(name)
+        if found:
+            values = dict(zip(("precision", "engine"), found.groups(), strict=False))
+            return evaluation_text(lang, key, **values)
+    return name
+
+
+def _row_name(lang: str, row: EvaluationRow) -> str:
+    if row.group == "all":
+        return evaluation_text(lang, "all_pictures")
+    return accuracy_label(lang, _PARTS.get(row.group, ""), row.name)
 
 
 def _span(rows: tuple[EvaluationRow, ...]) -> tuple[float, float]:
@@ -77,22 +110,22 @@ def _limits(floor: float, ceiling: float) -> list[tuple[str, float]]:
     return [(f"{100 * limit:g} %" if limit in named else "", at) for limit, at in places.items()]
 
 
-def _whisker(row: EvaluationRow, floor: float, ceiling: float) -> Whisker:
+def _whisker(row: EvaluationRow, name: str, floor: float, ceiling: float) -> Whisker:
     at, low, high = (None if value is None else _at(value, floor, ceiling) for value in (row.kept, row.low, row.high))
-    return Whisker(row, at, low, high)
+    return Whisker(row, name, at, low, high)
 
 
 def _at(value: float, floor: float, ceiling: float) -> float:
     return 100 * (value - floor) / (ceiling - floor)
 
 
-def _verdict(evaluation: Evaluation) -> str:
+def _verdict(evaluation: Evaluation, lang: str) -> str:
     gate = evaluation.gate
     if gate is None:
         return ""
     if gate.passed:
-        return f"The gate lets it pass: it {kept_text(gate)}{unsure_text(gate)}."
-    return f"The gate refuses it: {refusal_text(gate)}."
+        return evaluation_text(lang, "passed", kept=kept_text(lang, gate), unsure=unsure_text(lang, gate))
+    return evaluation_text(lang, "refused", why=refusal_text(lang, gate))
 
 
 def _sample(path: Path) -> Sample | None:

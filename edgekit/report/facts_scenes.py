@@ -8,6 +8,7 @@ from edgekit.core.coverage import Coverage, StratumCoverage
 from edgekit.core.strata import AXES
 from edgekit.report import numbers
 from edgekit.report.coverage.texts import coverage_text, stratum_text
+from edgekit.report.plots import SIZES
 from edgekit.report.texts import text
 
 Scenes = tuple[str, tuple[tuple[str, str], ...]]
@@ -41,6 +42,13 @@ def stratum_label(lang: str, stratum: str) -> str:
     if name not in AXES.get(axis, ()):
         return stratum
     return text(lang, "of_axis", axis=coverage_text(lang, axis), name=stratum_text(lang, stratum)[1])
+
+
+def accuracy_label(lang: str, part: str, name: str) -> str:
+    """What a row of an accuracy plot is called. part: of plots.ACCURACY_PARTS; conditions and classes are names."""
+    if part == "sizes" and name in SIZES:
+        return text(lang, f"size_{name}")
+    return stratum_label(lang, name) if part == "strata" else name
 
 
 def _told(row: StratumCoverage, lang: str) -> tuple[str, str]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from edgekit.core.results import BenchResult
 from edgekit.report import numbers, plots, plots_curves
 from edgekit.report.facts import condition_facts, span_text, word_list
-from edgekit.report.facts_scenes import scene_facts, scenes_note, stratum_label
+from edgekit.report.facts_scenes import accuracy_label, scene_facts, scenes_note
+from edgekit.report.left_out import left_out_text
 from edgekit.report.making import making_facts, precision_name
 from edgekit.report.meaning.decision import decision_text
 from edgekit.report.meaning.sentences import meaning_text, meanings
+from edgekit.report.recorded.saying import recorded
 from edgekit.report.samples import Sample
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
@@ -42,12 +44,14 @@ def render_html(report: Report, *, lang: str = "en", samples: Sequence[Sample] =
             meaning=[(one.tone, meaning_text(lang, one)) for one in meanings(report)],
             making=[making_facts(result.engine, lang, precisions=False) for result in results],
             shares=[plots.precision_shares(result.engine) for result in results],
-            stratum_label=functools.partial(stratum_label, lang),
+            accuracy_label=functools.partial(accuracy_label, lang),
             precision_name=functools.partial(precision_name, lang=lang),
             scenes=scene_facts(report.coverage, lang) if report.coverage else (),
             scenes_note=scenes_note(report.coverage, lang) if report.coverage else "",
             facts=condition_facts(report, lang),
             words=word_list(report, lang),
+            recorded=functools.partial(recorded, lang),
+            left_out=functools.partial(left_out_text, lang),
             **_plots(report),
         )
     )

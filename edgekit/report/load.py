@@ -21,10 +21,14 @@ _BENCH_HINT = "edgekit bench --fps"
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """All results of a folder, oldest first, and one line for each file that could not be used."""
+    """All results of a folder, or some of a history, oldest first, and one line for each that could not be used.
+
+    others: "yard with roadscene", what else a history holds where only results of one device or detector were read.
+    """
 
     results: tuple[BenchResult, ...]
     problems: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def load_results(folder: Path) -> ResultsFolder:
 
 def load_result(path: Path) -> BenchResult:
     """One result file. Raises ConfigError if it is damaged, of a later schema, or left behind by a bench cut off."""
-    data = _read_object(path)
+    data = read_object(path)
     if data.get("partial"):
         raise ConfigError(_partial_text(data))
     if data.get("schema", SCHEMA) not in _READABLE:
@@ -72,7 +76,8 @@ def _partial_text(data: dict[str, Any]) -> str:
     return f"what a run that was stopped left behind, after {how_far}"
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file. Raises ConfigError if it cannot be read, is too large, or is something else."""
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise ConfigError(f"larger than {_LARGEST_FILE_BYTES >> 20} MiB, not read")
@@ -87,7 +92,7 @@ def _read_object(path: Path) -> dict[str, Any]:
 def load_shipped(path: Path, detector: str) -> Shipped | None:
     """The deploy record of a device; None without one, or where it is damaged or about another detector."""
     try:
-        data = _read_object(path)
+        data = read_object(path)
     except ConfigError:
         return None
     texts = [data.get(key) for key in ("precision", "decision", "engine_id", "release_id")]
@@ -116,10 +121,12 @@ def _times(data: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def results_of(found: ResultsFolder, folder: Path, device: str | None, detector: str | None) -> tuple[BenchResult, ...]:
+def results_of(
+    found: ResultsFolder, place: str | Path, device: str | None, detector: str | None
+) -> tuple[BenchResult, ...]:
     """The results of one device and one detector; where a name is not given, that of the newest matching result.
 
-    Raises NotFoundError, which says what there is, if nothing matches.
+    place: the folder or history that they are from. Raises NotFoundError, which says what there is, if nothing matches.
     """
     wanted = [
         result
@@ -127,20 +134,20 @@ def results_of(found: ResultsFolder, folder: Path, device: str | None, detector:
         if device in (None, result.device) and detector in (None, result.engine.detector)
     ]
     if not wanted:
-        raise _nothing(found, folder, device, detector)
+        raise _nothing(found, place, device, detector)
     newest = wanted[-1]
     pair = (newest.device, newest.engine.detector)
     return tuple(result for result in wanted if (result.device, result.engine.detector) == pair)
 
 
-def _nothing(found: ResultsFolder, folder: Path, device: str | None, detector: str | None) -> NotFoundError:
-    if not found.results:
+def _nothing(found: ResultsFolder, place: str | Path, device: str | None, detector: str | None) -> NotFoundError:
+    if not found.results and not found.others:
         broken = f"; {_count(len(found.problems))} there could not be read" if found.problems else ""
-        return NotFoundError(f"no results in {folder}{broken}", why="\n".join(found.problems[:5]), hint=_BENCH_HINT)
+        return NotFoundError(f"no results in {place}{broken}", why="\n".join(found.problems[:5]), hint=_BENCH_HINT)
     asked = " and ".join(
         f"{kind} {name!r}" for kind, name in (("device", device), ("detector", detector)) if name is not None
     )
-    known = sorted({f"{result.device} with {result.engine.detector}" for result in found.results})
+    known = sorted({*found.others, *(f"{result.device} with {result.engine.detector}" for result in found.results)})
     options = [("--device", device), ("--detector", detector)]
     return NotFoundError(
         f"no results for {asked}",

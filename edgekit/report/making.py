@@ -8,6 +8,7 @@ from itertools import islice
 from edgekit.core.engine import BuildFacts, EngineManifest
 from edgekit.core.engine_layers import UNTOLD, Counts, count_kinds, count_precisions, count_tactics
 from edgekit.report import numbers
+from edgekit.report.recorded.saying import recorded_all, recorded_word
 from edgekit.report.texts import text
 
 _MOST_KINDS = 6
@@ -45,9 +46,9 @@ def _build(build: BuildFacts, lang: str, precisions: bool) -> Iterator[Pair]:
     yield text(lang, "build_memory"), text(lang, "build_memory_is", **_memory(build))
     yield text(lang, "skipped_tactics"), str(build.skipped_tactics)
     if build.dla_fallback:
-        yield text(lang, "dla_fallback"), ", ".join(build.dla_fallback)
+        yield text(lang, "dla_fallback"), text(lang, "list_comma").join(build.dla_fallback)
     if build.notes:
-        yield text(lang, "builder_notes"), "; ".join(build.notes)
+        yield text(lang, "builder_notes"), recorded_all(lang, build.notes)
 
 
 def _memory(build: BuildFacts) -> dict[str, str]:
@@ -76,9 +77,9 @@ def _layers(build: BuildFacts, lang: str, precisions: bool) -> Iterator[Pair]:
 
 def _time(build: BuildFacts, lang: str) -> Iterator[Pair]:
     if build.seconds:
-        phases = (f"{phase} {numbers.figure(seconds, 1, 's')}" for phase, seconds in build.seconds.items())
-        yield text(lang, "phases"), ", ".join(phases)
-    known = build.timing_cache in ("new", "reused", "refused")
+        seconds = {recorded_word(lang, phase): numbers.figure(took, 1, "s") for phase, took in build.seconds.items()}
+        yield text(lang, "phases"), text(lang, "list_comma").join(f"{name} {took}" for name, took in seconds.items())
+    known = build.timing_cache in ("new", "reused", "partly", "refused")
     yield text(lang, "timing_cache"), text(lang, f"timing_cache_{build.timing_cache}") if known else build.timing_cache
 
 
@@ -90,4 +91,4 @@ def _golden(engine: EngineManifest, lang: str) -> Iterator[Pair]:
 def _counted(counts: Counts, most: int, lang: str) -> str:
     shown = [f"{name} {number}" for name, number in islice(counts, most)]
     rest = len(counts) - len(shown)
-    return ", ".join([*shown, text(lang, "and_more", count=rest)] if rest > 0 else shown)
+    return text(lang, "list_comma").join([*shown, text(lang, "and_more", count=rest)] if rest > 0 else shown)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from edgekit.report import numbers
 from edgekit.report.comparison.comparing import Row
 from edgekit.report.facts import condition_facts, span_text, word_list
-from edgekit.report.facts_scenes import stratum_label
+from edgekit.report.facts_scenes import accuracy_label
 from edgekit.report.markdown_parts import (
     engines_part,
     escape,
@@ -21,6 +21,7 @@ from edgekit.report.markdown_parts import (
 from edgekit.report.meaning.decision import decision_text
 from edgekit.report.meaning.sentences import meaning_text, meanings
 from edgekit.report.plots import ACCURACY_PARTS, STAGES, accuracy_dots
+from edgekit.report.recorded.saying import recorded, recorded_all
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
 
@@ -39,12 +40,12 @@ def render_markdown(report: Report, *, lang: str = "en") -> str:
         _stages(report, say),
         _accuracy(report, lang),
         _streams(report, say),
-        engines_part(report, say),
+        engines_part(report, lang),
         making_part(report, lang),
         scenes_part(report, lang),
         facts_part(say("conditions"), condition_facts(report, lang)),
         facts_part(say("words"), word_list(report, lang)),
-        left_out_part(report, say),
+        left_out_part(report, lang),
     )
     return "\n".join(line for section in sections for line in section).rstrip() + "\n"
 
@@ -58,7 +59,7 @@ def _head(report: Report, lang: str) -> Iterator[str]:
     what = say(f"fps_headline_{scenario}", precision=escape(report.name_of(report.headline)))
     yield f"**{numbers.fps(rate.fps)} FPS** ({what}; {span_text(report, lang)}). {say(f'fps_means_{scenario}')}"
     if not report.headline.measurement.rate.stable:
-        yield f"{say('unsteady')} {escape(numbers.percent_apart(report.headline.measurement.rate.verdict))}"
+        yield f"{say('unsteady')} {escape(str(recorded(lang, report.headline.measurement.rate.verdict)))}"
     yield ""
     if accuracy:
         kept = report.map_kept_pct()
@@ -69,13 +70,13 @@ def _head(report: Report, lang: str) -> Iterator[str]:
         yield f"{say('accuracy')}: {say('not_measured')}."
     yield ""
     yield from _shipped(report, lang)
-    yield from _notices(report, say)
+    yield from _notices(report, lang)
 
 
-def _notices(report: Report, say: Say) -> Iterator[str]:
-    head = report.headline
+def _notices(report: Report, lang: str) -> Iterator[str]:
+    say, head = functools.partial(text, lang), report.headline
     if not head.comparable:
-        yield f"> {say('disturbed')} {escape('; '.join(head.measurement.disturbances))}"
+        yield f"> {say('disturbed')} {escape(recorded_all(lang, head.measurement.disturbances))}"
         yield ""
     if not report.is_jetson:
         yield f"> {say('not_a_jetson', module=escape(head.profile.module), backend=escape(head.profile.backend_name))}"
@@ -87,8 +88,8 @@ def _shipped(report: Report, lang: str) -> Iterator[str]:
     if shipped is None:
         yield f"{say('shipped')}: {say('not_shipped')}. {say('no_decision')}"
     else:
-        decision = decision_text(lang, shipped) or numbers.percent_apart(shipped.decision)
-        yield f"{say('shipped')}: **{escape(shipped.precision.upper())}**. {escape(decision)}"
+        decision = escape(str(decision_text(lang, shipped)))
+        yield f"{say('shipped')}: **{escape(shipped.precision.upper())}**. {decision}"
         if not report.headline_is_shipped:
             yield say("shipped_unmeasured", engine=escape(shipped.engine_id))
     yield ""
@@ -157,7 +158,7 @@ def _accuracy(report: Report, lang: str) -> Iterator[str]:
             continue
         yield f"## {text(lang, f'{part}_map')}"
         yield ""
-        labels = [stratum_label(lang, name) if part == "strata" else name for name in dots]
+        labels = [accuracy_label(lang, part, name) for name in dots]
         missing = text(lang, "not_measured")
         rows = [
             [escape(label), *(numbers.figure(dot.value, 3, "", missing) for dot in row)]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from edgekit.report import numbers
 from edgekit.report.facts_scenes import scene_facts, scenes_note
+from edgekit.report.left_out import left_out_text
 from edgekit.report.making import making_facts
+from edgekit.report.recorded.saying import recorded, recorded_all
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
-
-Say = Callable[..., str]
 
 
 def escape(value: str) -> str:
@@ -21,8 +22,9 @@ def escape(value: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
 
 
-def engines_part(report: Report, say: Say) -> Iterator[str]:
+def engines_part(report: Report, lang: str) -> Iterator[str]:
     """One row for each engine: size, INT8 layers, calibration, build time, warnings."""
+    say = functools.partial(text, lang)
     yield f"## {say('engines')}"
     yield ""
     rows = []
@@ -36,7 +38,7 @@ def engines_part(report: Report, say: Say) -> Iterator[str]:
                 say("layers_of", part=engine.layers_quantised, total=engine.layers_total),
                 str(engine.calibration_images) if engine.calibration_images else say("none"),
                 numbers.figure(engine.build_s, 1, "s"),
-                "; ".join(escape(warning) for warning in engine.warnings) or say("none"),
+                escape(recorded_all(lang, engine.warnings)) or say("none"),
             ]
         )
     keys = ("precision", "engine", "size", "layers_quantised", "calibration", "built", "warnings")
@@ -70,9 +72,12 @@ def facts_part(title: str, pairs: tuple[tuple[str, str], ...]) -> Iterator[str]:
     yield ""
 
 
-def left_out_part(report: Report, say: Say) -> Iterator[str]:
+def left_out_part(report: Report, lang: str) -> Iterator[str]:
     """What is not in the report, with the reason, and who wrote it."""
-    for key, lines in (("left_out", report.left_out), ("broken", report.broken_files)):
+    say = functools.partial(text, lang)
+    left_out = [left_out_text(lang, one) for one in report.left_out]
+    broken = [str(recorded(lang, line)) for line in report.broken_files]
+    for key, lines in (("left_out", left_out), ("broken", broken)):
         if lines:
             yield f"## {say(key)}"
             yield ""

@@ -38,8 +38,11 @@ PLOTS: dict[str, tuple[str, str]] = {
     ),
     "sizes_map_note": (
         "By the area of the labelled box: small below 32 x 32 px, medium below 96 x 96 px.",
-        "按标注框面积：小于 32 x 32 像素为 small，小于 96 x 96 像素为 medium。",
+        "按标注框面积：小于 32 x 32 像素为小，小于 96 x 96 像素为中，其余为大。",
     ),
+    "size_small": ("small", "小"),
+    "size_medium": ("medium", "中"),
+    "size_large": ("large", "大"),
     "classes_map_note": ("mAP50-95 of each class alone.", "各类别的 mAP50-95。"),
     "change_against": ("The change is against {precision}.", "变化相对于 {precision}。"),
     "p50_ms": ("median", "中位数"),
@@ -54,7 +57,7 @@ PLOTS: dict[str, tuple[str, str]] = {
     "energy": ("Energy a frame", "每帧能耗"),
     "energy_note": (
         "Joules of the {of}, by {sensor}. The thin line holds what sampling cannot know.",
-        "{of} 的能耗（焦耳），由 {sensor} 测得。细线为采样无法得知的部分。",
+        "每帧能耗（焦耳），对象：{of}，由 {sensor} 测得。细线为采样无法得知的部分。",
     ),
     "streams_section": ("Streams through one engine", "多路视频共用一个引擎"),
     "streams_all": ("FPS of all streams together", "合计 FPS"),

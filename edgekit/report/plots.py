@@ -13,7 +13,7 @@ from edgekit.core.results import Accuracy, BenchResult
 from edgekit.core.stats import Rate
 from edgekit.report.comparison.ratio import Span, rate_span
 
-_SIZES = ("small", "medium", "large")
+SIZES = ("small", "medium", "large")
 # What accuracy is told of besides the whole: the texts' keys begin with these names.
 ACCURACY_PARTS: dict[str, Callable[[Accuracy], dict[str, float]]] = {
     "conditions": lambda accuracy: accuracy.per_condition,
@@ -161,7 +161,7 @@ def _place(part: str, name: str, first: float | None) -> tuple[float, str]:
         axis, word = stratum_order(name)
         return axis, word
     if part == "sizes":
-        return _SIZES.index(name) if name in _SIZES else len(_SIZES), name
+        return SIZES.index(name) if name in SIZES else len(SIZES), name
     return -_or_below(first), name
 
 

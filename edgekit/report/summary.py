@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgekit.core.coverage import Coverage
 from edgekit.core.limits import Limits
 from edgekit.core.results import BenchResult
-from edgekit.report.comparison.choice import choose
+from edgekit.report.comparison.choice import LeftOut, choose
 from edgekit.report.comparison.comparing import Comparison, compare, kept_pct
 from edgekit.report.comparison.ratio import Span, rate_ratio, rate_span
 from edgekit.report.load import ResultsFolder, Shipped
@@ -31,7 +31,7 @@ class Report:
     comparison: Comparison
     headline: BenchResult
     shipped: Shipped | None
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     broken_files: tuple[str, ...]
     others: tuple[BenchResult, ...] = ()
     targets: Limits = NO_TARGETS

@@ -16,6 +16,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "written_at": ("Written by edgekit {version} on {when}.", "由 edgekit {version} 生成于 {when}。"),
     "not_measured": ("not measured", "未测量"),
     "none": ("none", "无"),
+    "untranslated": (" (recorded in English)", "（原文为英文，暂无译文）"),
     "not_a_jetson": (
         "These figures come from {module} with {backend}, not from a Jetson. "
         "They say nothing about the speed a Jetson would reach.",
@@ -65,13 +66,16 @@ _PAGE: dict[str, tuple[str, str]] = {
     "frame_latency_means": ("median, queueing included; p95 {p95}", "中位数，含排队等待；p95 {p95}"),
     "clause_comma": ("; ", "；"),
     "decided_int8": (
-        "INT8: it keeps {kept} of {base}'s mAP50-95 and its inference is {factor} x as fast",
-        "INT8：保持 {base} mAP50-95 的 {kept}，推理速度是其 {factor} 倍",
+        "INT8: it keeps {kept} of {base}'s {measure} and its inference is {factor} x as fast",
+        "INT8：保持 {base} {measure}的 {kept}，推理速度是其 {factor} 倍",
     ),
-    "decided_int8_kept": ("INT8: it keeps {kept} of {base}'s mAP50-95", "INT8：保持 {base} mAP50-95 的 {kept}"),
+    "decided_int8_kept": ("INT8: it keeps {kept} of {base}'s {measure}", "INT8：保持 {base} {measure}的 {kept}"),
     "decided_unsure": (" (too few pictures to tell: {rows})", "（图片太少，无法判断：{rows}）"),
     "decided_refused": ("{base} is enough here: INT8 is refused, {why}", "此处 {base} 已足够：INT8 未获通过，{why}"),
-    "decided_whole": ("it keeps {kept}, {limit} is needed", "总体只保持 {kept}，要求 {limit}"),
+    "decided_whole": (
+        "it keeps {kept} of its {measure}, {limit} is needed",
+        "总体只保持 {measure}的 {kept}，要求 {limit}",
+    ),
     "decided_lost": (
         "too little is left in {rows} ({limit} is needed in each)",
         "以下场景损失过多：{rows}（各要求 {limit}）",
@@ -79,6 +83,22 @@ _PAGE: dict[str, tuple[str, str]] = {
     "decided_no_faster": (
         "{base} is enough here: INT8 is no faster ({int8} against {other})",
         "此处 {base} 已足够：INT8 并不更快（{int8} 对 {other}）",
+    ),
+    # In Chinese a space stands between a Latin name and what follows it, and none behind a bracket.
+    "measure_people": ("mAP50-95", "mAP50-95 "),
+    "measure_model": (
+        "agreement with the model (mAP50-95; nobody labelled the set)",
+        "与模型的一致性（mAP50-95，图片未经人工标注）",
+    ),
+    "gate_kept": ("keeps {kept} of {base}'s {measure}", "保持 {base} {measure}的 {kept}"),
+    "gate_blind": (
+        "the baseline finds nothing, so nothing can be compared with it",
+        "基线一无所获，无从比较",
+    ),
+    "gate_caveat": (
+        "the baseline is as good as the model itself, so every difference counts as a loss, harmless ones too: only "
+        "labels can say what accuracy was lost",
+        "基线与模型本身一样好，因此任何差异都算作损失，包括无害的差异：只有标注才能说明损失了多少精度",
     ),
     "shipped": ("Shipped", "已部署"),
     "shipped_precision": ("Shipped precision", "部署精度"),
@@ -126,6 +146,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "timing_cache": ("kernel timings", "内核计时"),
     "timing_cache_new": ("all measured anew (cold build)", "全部重新测量（冷构建）"),
     "timing_cache_reused": ("taken from the device's cache", "取自设备缓存"),
+    "timing_cache_partly": ("partly taken from the device's cache", "部分取自设备缓存"),
     "timing_cache_refused": ("cache refused by TensorRT, measured anew", "缓存被 TensorRT 拒绝，重新测量"),
     "activation_memory": ("memory to run", "运行内存"),
     "build_memory": ("memory to build", "构建内存"),
@@ -176,6 +197,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "fan": ("Fan", "风扇"),
     "preflight": ("Before the run", "运行之前"),
     "busy": ("other programs {pct} busy", "其他程序占用 {pct}"),
+    "busiest": (" ({names})", "（{names}）"),
     "tuned": ("set for this run: {names}", "为本次运行设置：{names}"),
     "power_sensor": ("Power of", "功耗对象"),
     "power_sensor_is": (
@@ -186,6 +208,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "rails": ("Power by rail", "各电源轨功耗"),
     "temperature": ("Temperature", "温度"),
     "temperature_is": ("{start} to {most}{zone}", "{start} 至 {most}{zone}"),
+    "hottest_zone": (" ({zone})", "（{zone}）"),
     "gpu_clock": ("GPU clock", "GPU 时钟"),
     "gpu_clock_is": ("{low} to {high}", "{low} 至 {high}"),
     "git_branch": ("Git branch", "Git 分支"),
@@ -197,8 +220,11 @@ _PAGE: dict[str, tuple[str, str]] = {
     "left_out": ("Left out of this report", "未纳入本报告"),
     "left_out_note": (
         "Results compare only under equal conditions. Field: this report's value and theirs.",
-        "只有条件相同的结果才可比较。各行依次为字段、本报告的值与对方的值。",
+        "只有条件相同的结果才可比较。各行为不同的字段，先是本报告的值，再是对方的值。",
     ),
+    "left_out_disturbed": ("{result}: disturbed: {why}", "{result}：受到干扰：{why}"),
+    "left_out_differs": ("{result}: {why}", "{result}：{why}"),
+    "differs": ("{name}: {first} and {second}", "{name}：{first}，对方为 {second}"),
     "broken": ("Files that could not be read", "无法读取的文件"),
 }
 

@@ -337,15 +337,15 @@ def test_what_the_calibration_pictures_lack_is_on_the_page():
         assert "300 pictures of roadscene, beside the 100 of roadscene-frozen" in words
 
 
-@pytest.mark.parametrize(("lang", "night"), [("en", "Light: night"), ("zh", "光照：夜间")])
-def test_strata_are_named_as_people_name_them(lang, night):
+@pytest.mark.parametrize(("lang", "night", "small"), [("en", "Light: night", "small"), ("zh", "光照：夜间", "小")])
+def test_strata_are_named_as_people_name_them(lang, night, small):
     """ "light:night" is the name of a field; what is no stratum stays as it is."""
     told = replace(FP32.accuracy, per_stratum={"light:night": 0.4, "tag:gate": 0.5}, per_size={"small": 0.1})
     report = report_of(replace(FP32, accuracy=told))
     for words in (Outline(render_html(report, lang=lang)).text, render_markdown(report, lang=lang)):
         assert night in words
         assert "tag:gate" in words
-        assert "small" in words
+        assert f"{small} |" in words or f" {small} " in words
 
 
 def test_of_several_rounds_the_median_is_the_headline_with_the_lowest_and_the_highest():

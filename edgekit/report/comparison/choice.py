@@ -6,21 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from edgekit.core.results import BenchResult
-from edgekit.report.comparison.comparing import conditions_of, differences
+from edgekit.report.comparison.comparing import Difference, conditions_of, differences
 
 _MAIN_SCENARIO = "pipeline"
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A result that is not compared: what disturbed it, or else each condition in which it differs."""
+
+    result_id: str
+    disturbances: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        if self.disturbances:
+            return f"{self.result_id}: disturbed: {'; '.join(self.disturbances)}"
+        return f"{self.result_id}: {'; '.join(map(str, self.differences))}"
+
+
+@dataclass(frozen=True)
 class Choice:
-    """results: those that are compared, one for each engine. left_out: one line for each other, with the reason.
+    """results: those that are compared, one for each engine. left_out: each other, with the reason.
 
     rounds: engine id -> its runs of that session, the one in `results` first. others: the newest undisturbed run of
     each further scenario and engine, for what only such a run shows: streams, a soak, the engine alone.
     """
 
     results: tuple[BenchResult, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     rounds: dict[str, tuple[BenchResult, ...]] = field(default_factory=dict)
     others: tuple[BenchResult, ...] = ()
 
@@ -86,11 +100,11 @@ def _other_scenarios(sound: Sequence[BenchResult], main: BenchResult) -> tuple[B
     return tuple(found.values())
 
 
-def _left_out(main: BenchResult, result: BenchResult) -> str:
+def _left_out(main: BenchResult, result: BenchResult) -> LeftOut:
     """A disturbed run's reason is its disturbance, whatever else differs."""
     if not result.comparable:
-        return f"{result.result_id}: disturbed: {'; '.join(result.measurement.disturbances)}"
-    return f"{result.result_id}: {'; '.join(differences(main, result))}"
+        return LeftOut(result.result_id, disturbances=result.measurement.disturbances)
+    return LeftOut(result.result_id, differences=differences(main, result))
 
 
 def _with_accuracy(result: BenchResult, results: Sequence[BenchResult]) -> BenchResult:

@@ -18,6 +18,7 @@ __all__ = [
     "METRICS",
     "Change",
     "Comparison",
+    "Difference",
     "Row",
     "change_between",
     "compare",
@@ -88,14 +89,26 @@ def conditions_of(result: BenchResult) -> dict[str, Any]:
     }
 
 
-def differences(first: BenchResult, second: BenchResult) -> tuple[str, ...]:
-    """One line "field: value and value" for each condition in which two results differ; empty: they compare."""
+@dataclass(frozen=True)
+class Difference:
+    """A condition in which two results differ: the path of its field, and both values as they are shown."""
+
+    name: str
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.first} and {self.second}"
+
+
+def differences(first: BenchResult, second: BenchResult) -> tuple[Difference, ...]:
+    """Each condition in which two results differ; empty: they compare."""
     ours, theirs = conditions_of(first), conditions_of(second)
     if first.accuracy and second.accuracy:
         ours["accuracy.dataset_sha256"] = first.accuracy.dataset_sha256
         theirs["accuracy.dataset_sha256"] = second.accuracy.dataset_sha256
     return tuple(
-        f"{name}: {_short(ours[name])} and {_short(theirs[name])}" for name in ours if ours[name] != theirs[name]
+        Difference(name, _short(ours[name]), _short(theirs[name])) for name in ours if ours[name] != theirs[name]
     )
 
 
@@ -117,7 +130,7 @@ def compare(results: Sequence[BenchResult], rounds: Mapping[str, tuple[BenchResu
         if found:
             raise UsageError(
                 f"results {ordered[0].result_id} and {other.result_id} were not measured under the same conditions",
-                why="\n".join(found),
+                why="\n".join(map(str, found)),
                 hint="run edgekit bench --fps for both with the same options",
             )
     runs = tuple((rounds or {}).get(result.engine.engine_id, (result,)) for result in ordered)

@@ -11,6 +11,7 @@ from edgekit.core.coverage import Coverage, CoveragePictures, StratumCoverage
 from edgekit.report.coverage.texts import coverage_text, stratum_text
 from edgekit.report.html import environment
 from edgekit.report.plots import Tick, nice_ceiling, ticks
+from edgekit.report.recorded.saying import recorded
 from edgekit.report.samples import Sample, embedded
 
 _TEMPLATE = "coverage.html.j2"
@@ -50,6 +51,7 @@ def render_coverage(coverage: Coverage, pictures: CoveragePictures, *, created_u
         .render(
             coverage=coverage,
             t=functools.partial(coverage_text, lang),
+            recorded=functools.partial(recorded, lang),
             named=functools.partial(stratum_text, lang),
             groups=_groups(shown, ceiling, lang),
             ticks=_percent_ticks(ceiling),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from edgekit.core.strata import AXES
 from edgekit.report.texts import LANGUAGES
 
 _TABLE: dict[str, tuple[str, str]] = {
+    "colon": (": ", "："),
     "html_lang": ("en", "zh-CN"),
     "kicker": ("Coverage of a set of pictures", "图片集覆盖情况"),
     "sub": ("{pictures} pictures · digest {digest}", "{pictures} 张图 · 摘要 {digest}"),
@@ -84,10 +86,18 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 
+_STRATUM_WORDS = {*AXES, *(name for names in AXES.values() for name in names)}
+
+
 def coverage_text(lang: str, key: str, **values: object) -> str:
     """The text of that name in "en" or "zh", with {names} filled in. An unknown name is our own mistake: KeyError."""
     template = _TABLE[key][LANGUAGES.index(lang)]
     return template.format(**values) if values else template
+
+
+def stratum_name(lang: str, word: str) -> str:
+    """An axis or a stratum of one by its bare word, "light" or "night"; a word that is not known stands for itself."""
+    return coverage_text(lang, word) if word in _TABLE and word in _STRATUM_WORDS else word
 
 
 def stratum_text(lang: str, stratum: str) -> tuple[str, str]:

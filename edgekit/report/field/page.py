@@ -13,6 +13,7 @@ from edgekit.report.field.summary import Count, FieldSummary
 from edgekit.report.field.texts import field_text, reason_text, refusal_text
 from edgekit.report.html import environment
 from edgekit.report.plots import Tick, nice_ceiling, ticks
+from edgekit.report.recorded.saying import recorded
 from edgekit.report.samples import Sample
 
 _TEMPLATE = "field.html.j2"
@@ -94,6 +95,7 @@ def render_field(
             verdict=verdict,
             t=t,
             refusal=functools.partial(refusal_text, lang),
+            recorded=functools.partial(recorded, lang),
             first=_moment(summary.first_unix_s),
             last=_moment(summary.last_unix_s),
             unseen=[_stratum(lang, name) for name in _unseen(summary)],
@@ -111,7 +113,7 @@ def render_field(
 def _stratum(lang: str, name: str) -> str:
     """A stratum in words; one that this version does not know, as the device calls it."""
     try:
-        return ": ".join(stratum_text(lang, name))
+        return field_text(lang, "colon").join(stratum_text(lang, name))
     except KeyError:
         return name
 

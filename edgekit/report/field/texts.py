@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.report.texts import LANGUAGES
 
 _TABLE: dict[str, tuple[str, str]] = {
+    "colon": (": ", "："),
     "html_lang": ("en", "zh-CN"),
     "kicker": ("Hard frames that a device has kept", "设备保留的疑难帧"),
     "title": ("{device}: {service}", "{device}：{service}"),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from edgekit.core.results import BenchResult
+from edgekit.report.recorded.tables import say
 
 _MAY_DIFFER = timedelta(minutes=10)  # the clock of this machine and that of the one that measured
 
@@ -20,13 +21,13 @@ def in_order(
     back = sum(before.created_utc > after.created_utc for before, after in pairwise(results))
     back += sum(result.result_id in clock_back for result in results)
     if back:
-        said.append(f"the clock went back {_times(back)}: releases are in the order of their times all the same")
+        said.append(say("clock", "back_once" if back == 1 else "back", times=back))
     mixed = _sessions_out_of_order(ordered)
     if mixed:
-        said.append(f"the clock went back within {_count(mixed, 'session')}: the order of releases may be wrong")
+        said.append(say("clock", "back_in_session" if mixed == 1 else "back_in_sessions", sessions=mixed))
     ahead = _ahead(ordered, now_utc)
     if ahead:
-        said.append(f"{_count(ahead, 'result')} from the future: a clock was, or is, wrong")
+        said.append(say("clock", "future_one" if ahead == 1 else "future", results=ahead))
     return ordered, tuple(said)
 
 
@@ -56,11 +57,3 @@ def moment(utc: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else None
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

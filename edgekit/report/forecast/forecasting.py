@@ -34,6 +34,7 @@ def forecast(results: Sequence[BenchResult], wish: Wish, known: Known = _NOTHING
         shipped_engine=known.shipped_engine,
         clock_back=known.clock_back,
         now_utc=known.now_utc,
+        judged=known.losses,
     )
     series = [series_of(metric, history.releases) for metric in METRICS]
     told = [_metric_forecast(one, wish) for one in series if _is_told(one, wish)]

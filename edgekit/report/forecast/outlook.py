@@ -106,13 +106,15 @@ class Known:
     """What is known beside the results. coverage: digest of a calibration set -> how it covers the strata.
 
     clock_back: ids of results before which the clock went back, as the history saw it. now_utc: to tell results of the
-    future by. shipped_engine: what runs on the device, a release whatever its precision.
+    future by. shipped_engine: what runs on the device, a release whatever its precision. losses: (device, engine id) ->
+    what an evaluation found that it lost of mAP50-95, in %, and against which precision.
     """
 
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     clock_back: frozenset[str] = frozenset()
     now_utc: str = ""
     shipped_engine: str | None = None
+    losses: Mapping[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

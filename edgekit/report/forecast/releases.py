@@ -14,7 +14,9 @@ from edgekit.core.engine import PRECISIONS, EngineManifest
 from edgekit.core.results import BenchResult
 from edgekit.errors import UsageError
 from edgekit.report.forecast.clock import in_order, moment
+from edgekit.report.recorded.tables import say
 
+_NOTHING: Mapping[tuple[str, str], tuple[float, str]] = {}
 MOST_RELEASES = 60  # the newest; what came before them says little about what comes next
 _BESIDE = timedelta(hours=1)  # engines measured within it are compared; none of them was released in between
 
@@ -64,12 +66,14 @@ def release_history(
     shipped_engine: str | None = None,
     clock_back: Collection[str] = (),
     now_utc: str = "",
+    judged: Mapping[tuple[str, str], tuple[float, str]] = _NOTHING,
 ) -> ReleaseHistory:
     """The releases among results of one device and detector, in the order in which they were recorded.
 
     Counted are results of one scenario that nothing disturbed, under the conditions of the newest of them; the others
     are counted in left_out. shipped_engine: an engine that is a release whatever its precision. clock_back: ids of
-    results before which the clock went back.
+    results before which the clock went back. judged: losses that an evaluation found, for engines whose reference was
+    never measured, see outlook.Known.
 
     Raises UsageError if there are several devices or detectors among the results, which are then named.
     """
@@ -79,12 +83,13 @@ def release_history(
     counted = _counted(ordered, scenario, left_out)
     engines = _by_engine(counted)
     wanted = _release_ids(counted, shipped_engine)
-    losses = _map_losses(ordered)
+    told = {engine_id: loss for (of_device, engine_id), loss in judged.items() if of_device == device}
+    losses = {**told, **_map_losses(ordered)}
     made = [Release(group[0].engine, tuple(group), *losses.get(key, (None, ""))) for key, group in engines.items()]
     releases = [one for one in made if one.engine.engine_id in wanted]
     older = sum(len(one.results) for one in releases[:-MOST_RELEASES])
     if older:
-        left_out[f"of releases before the newest {MOST_RELEASES}"] = older
+        left_out[say("left_out", "older", most=MOST_RELEASES)] = older
     return ReleaseHistory(
         device,
         detector,
@@ -119,11 +124,11 @@ def _counted(ordered: Sequence[BenchResult], scenario: str, left_out: dict[str, 
 
 def _unusable(result: BenchResult, scenario: str) -> str:
     if not result.comparable:
-        return "disturbed while measuring"
+        return say("left_out", "disturbed")
     if result.conditions.scenario != scenario:
-        return f"of the scenario {result.conditions.scenario}"
+        return say("left_out", "scenario", scenario=result.conditions.scenario)
     measured = result.measurement
-    return "" if measured.pipeline_rate or measured.engine_rate else "without a rate"
+    return "" if measured.pipeline_rate or measured.engine_rate else say("left_out", "no_rate")
 
 
 def _of_equal_conditions(usable: Sequence[BenchResult], left_out: dict[str, int]) -> list[BenchResult]:
@@ -133,9 +138,13 @@ def _of_equal_conditions(usable: Sequence[BenchResult], left_out: dict[str, int]
     kept = []
     for result in usable:
         found = series_conditions(result)
-        differing = [f"{name} {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+        differing = [
+            say("conditions", name, value=found[name], wanted=wanted[name])
+            for name in wanted
+            if found[name] != wanted[name]
+        ]
         if differing:
-            reason = f"measured with {'; '.join(differing)}"
+            reason = say("left_out", "conditions", parts="; ".join(differing))
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
             kept.append(result)

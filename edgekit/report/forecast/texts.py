@@ -77,8 +77,9 @@ _TABLE: dict[str, tuple[str, str]] = {
     "unmeasured": ("not measured", "未测量"),
     "cannot_together": (
         "no probability for all targets together: {figures} cannot be forecast",
-        "无法给出同时达到全部目标的概率：{figures} 无法预测",
+        "无法给出同时达到全部目标的概率：{figures}无法预测",
     ),
+    "list_comma": (", ", "、"),
     "progress": (
         "{pct} of the way to {target}; {effective} of {steps} steps so far were effective",
         "距 {target} 已完成 {pct}；此前 {steps} 步中有 {effective} 步有效",
@@ -87,6 +88,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "range": ("{low} to {high}", "{low} 至 {high}"),
     "no_end": ("more than {most}", "超过 {most} 次"),
     "range_no_end": ("from {low}", "{low} 次以上"),
+    "of_figure": ("{figure}: {what}", "{figure}：{what}"),
     "noise_seen": ("runs of one engine differ by {pct} (measured)", "同一引擎多次运行相差 {pct}（实测）"),
     "noise_assumed": (
         "runs of one engine are taken to differ by {pct}: none was measured in two sessions",

@@ -9,6 +9,7 @@ from edgekit.report.forecast.backtest import MIN_RELEASES
 from edgekit.report.forecast.futures import MOST_STEPS, StepsLeft
 from edgekit.report.forecast.outlook import Expected, Forecast, MetricForecast
 from edgekit.report.forecast.texts import text
+from edgekit.report.recorded.saying import recorded
 
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -80,7 +81,7 @@ def state_text(metric: MetricForecast, lang: str) -> str:
 def together_text(found: Forecast, lang: str) -> str:
     """All targets at once, or why that cannot be told; "" without targets."""
     if found.missing:
-        figures = ", ".join(text(lang, key) for key in found.missing)
+        figures = text(lang, "list_comma").join(text(lang, key) for key in found.missing)
         return text(lang, "cannot_together", figures=figures)
     if not found.together:
         return ""
@@ -89,19 +90,19 @@ def together_text(found: Forecast, lang: str) -> str:
 
 
 def notes(found: Forecast, lang: str, most: int = 4) -> Iterator[str]:
-    """What else must be known to judge the forecast: noise, results left out, clocks. The last two in English."""
+    """What else must be known to judge the forecast: noise, results left out, clocks."""
     for metric in found.targets:
         if metric.state == "forecast" and metric.noise_pct is not None and metric.key != "map_loss_pct":
             key = "noise_seen" if metric.measured_twice else "noise_assumed"
             share = f"{metric.noise_pct:.1f}{_NARROW}%"
-            yield f"{text(lang, metric.key)}: {text(lang, key, pct=share)}"
+            yield text(lang, "of_figure", figure=text(lang, metric.key), what=text(lang, key, pct=share))
     reasons = sorted(found.left_out.items(), key=lambda item: -item[1])
     for reason, count in reasons[:most]:
-        yield text(lang, "left_out_is", count=count, reason=reason)
+        yield text(lang, "left_out_is", count=count, reason=recorded(lang, reason))
     if len(reasons) > most:
         rest = reasons[most:]
         yield text(lang, "left_out_more", count=sum(count for _, count in rest), reasons=len(rest))
-    yield from found.clock
+    yield from (str(recorded(lang, sentence)) for sentence in found.clock)
 
 
 def progress_text(metric: MetricForecast, lang: str) -> str:

@@ -17,7 +17,7 @@ class Meaning:
     """One sentence: "mean_<key>" of the texts, filled with values as they are and words by their text keys.
 
     tone: "good", "bad", "plain", or "open" where something cannot be said. listed: text keys of a list in the sentence;
-    strata: of core.strata, of another.
+    strata: of core.strata, of another. recorded: what results carry in English, one after the other.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Meaning:
     words: Mapping[str, str] = field(default_factory=dict)
     listed: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run_meanings(result: BenchResult, name: str, wanted_fps: float | None) -> Iterator[Meaning]:

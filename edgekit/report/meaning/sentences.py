@@ -14,6 +14,7 @@ from edgekit.report.meaning.accuracy import accuracy_meanings, calibration_meani
 from edgekit.report.meaning.runs import Meaning, run_meanings
 from edgekit.report.meaning.targets import CLOSE, MET, MISSED, TargetVerdict, target_verdicts
 from edgekit.report.plots import STAGES
+from edgekit.report.recorded.saying import recorded_all
 from edgekit.report.summary import Report
 from edgekit.report.texts import text
 
@@ -43,13 +44,15 @@ def meaning_text(lang: str, meaning: Meaning) -> str:
     words = {name: text(lang, key) for name, key in meaning.words.items()}
     listed = text(lang, "list_comma").join(text(lang, key) for key in meaning.listed)
     strata = text(lang, "list_comma").join(stratum_label(lang, stratum) for stratum in meaning.strata)
-    return text(lang, f"mean_{meaning.key}", **{"listed": listed, "strata": strata, **meaning.values, **words})
+    said = {name: recorded_all(lang, sentences) for name, sentences in meaning.recorded.items()}
+    values = {"listed": listed, "strata": strata, **meaning.values, **words, **said}
+    return text(lang, f"mean_{meaning.key}", **values)
 
 
 def _trust(report: Report) -> Iterator[Meaning]:
     head = report.headline
     if not head.comparable:
-        yield Meaning("disturbed", "bad", {"why": "; ".join(head.measurement.disturbances)})
+        yield Meaning("disturbed", "bad", recorded={"why": head.measurement.disturbances})
     if not all(result.measurement.rate.stable for result in report.comparison.results):
         yield Meaning("unsteady", "bad")
     if head.conditions.clocks_locked is False:
@@ -151,11 +154,10 @@ def _energy(report: Report) -> Iterator[Meaning]:
         "low": numbers.figure(bounds[0], 3),
         "high": numbers.figure(bounds[1], 3),
         "watts": numbers.figure(watts, 2, "W"),
-        "of": energy.of,
         "sensor": energy.sensor,
     }
     by = "energy_by_rounds" if report.rate.rounds > 1 else "energy_by_sampling"
-    yield Meaning("energy", "plain", values, {"by": by})
+    yield Meaning("energy", "plain", values, {"by": by}, recorded={"of": (energy.of,)})
     before, other = report.figure("joules_per_frame", base)
     if head is not base and before and other and (bounds[1] < other[0] or other[1] < bounds[0]):
         change = 100 * (joules / before - 1)

@@ -11,6 +11,7 @@ from edgekit.core.wire import to_wire
 from edgekit.report import numbers
 from edgekit.report.html import environment
 from edgekit.report.markdown_parts import escape, table
+from edgekit.report.recorded.saying import recorded, recorded_word
 from edgekit.report.review.lines import Line
 from edgekit.report.review.making import Review
 from edgekit.report.review.texts import has_how, review_text
@@ -40,7 +41,13 @@ def render_review_html(review: Review, *, lang: str = "en") -> str:
     return (
         environment()
         .get_template(_TEMPLATE)
-        .render(review=review, t=functools.partial(review_text, lang), levels=levels, prices=_prices(review))
+        .render(
+            review=review,
+            t=functools.partial(review_text, lang),
+            recorded=functools.partial(recorded, lang),
+            levels=levels,
+            prices=_prices(review),
+        )
     )
 
 
@@ -71,7 +78,7 @@ def cells(line: Line, review: Review, lang: str) -> Cells:
     if line.after is None:
         told = say("list_comma").join(say(f"missing_{name}") for name in line.missing)
         missing = told if set(line.missing) <= _TOLD_ALONE else say("not_computed", missing=told)
-    how = say(f"how_{line.key}", **line.values) if has_how(line.key) and line.after is not None else ""
+    how = say(f"how_{line.key}", **_values(line, lang)) if has_how(line.key) and line.after is not None else ""
     return Cells(
         name=say(line.key),
         before=_shown(line.before, line, review),
@@ -81,6 +88,17 @@ def cells(line: Line, review: Review, lang: str) -> Cells:
         verdict=line.verdict,
         how=how,
     )
+
+
+def _values(line: Line, lang: str) -> dict[str, str]:
+    """What fills the blanks of how a line was reckoned."""
+    say = functools.partial(review_text, lang)
+    listed = {
+        name: say("list_comma").join(say(part.key, **part.values) for part in parts)
+        for name, parts in line.lists.items()
+    }
+    of = {"of": recorded_word(lang, line.values["of"])} if "of" in line.values else {}
+    return {**line.values, **of, **listed}
 
 
 def _change(line: Line, unclear: str) -> str:

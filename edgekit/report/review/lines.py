@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A part of a list in "how_<key>": a text key, and what fills its blanks."""
+
+    key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Line:
     """key: of the texts, where "how_<key>" says how it was reckoned. unit: "" for none, "money" for the currency.
 
     after: None where it could not be reckoned; `missing` then names the inputs as text keys "missing_<name>".
     before: of the baseline engine, None where there is none or it could not be reckoned. verdict: as of compare.Change.
-    values: fill the blanks of "how_<key>".
+    values, lists: fill the blanks of "how_<key>".
+    "of" among the values is what results call the thing whose power it is.
     """
 
     key: str
@@ -24,6 +33,7 @@ class Line:
     change_pct: float | None = None
     verdict: str = "unknown"
     values: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
 
 
 def reckoned(

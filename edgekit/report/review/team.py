@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 
+from edgekit.core.refresh import OUTCOMES
 from edgekit.report import numbers
-from edgekit.report.review.lines import Line
+from edgekit.report.review.lines import Line, Phrase
 from edgekit.report.review.prices import Prices
 from edgekit.report.review.records import ProjectRecords
 
@@ -39,8 +41,11 @@ def _builds(records: ProjectRecords) -> Iterator[Line]:
 
 def _refreshes(records: ProjectRecords) -> Iterator[Line]:
     outcomes = Counter(one.outcome for one in records.refreshes)
-    told = ", ".join(f"{name} {count}" for name, count in outcomes.most_common())
-    yield _counted("refreshes", len(records.refreshes), "refreshes", outcomes=told)
+    told = tuple(
+        Phrase(f"outcome_{name}" if name in OUTCOMES else "outcome_other", {"name": name, "count": str(count)})
+        for name, count in outcomes.most_common()
+    )
+    yield replace(_counted("refreshes", len(records.refreshes), "refreshes"), lists={"outcomes": told})
     ended = [one.duration_s / 60 for one in records.refreshes if one.outcome in _ENDED]
     yield _measured("refresh_time", "min", ended, "refreshes")
     frames = sum(sum(one.frames.refused.values()) for one in records.refreshes)
@@ -54,13 +59,16 @@ def _hours(records: ProjectRecords, prices: Prices) -> Iterator[Line]:
     counts = {"deploy": len(records.deployed), "refresh": sum(one.outcome in _ENDED for one in records.refreshes)}
     done = [(name, count, getattr(by_hand, name)) for name, count in {**counts, "report": 1}.items() if count]
     known = [(name, count, hours) for name, count, hours in done if hours is not None]
-    parts = ", ".join(f"{count} x {name} {numbers.figure(hours, 1, 'h')}" for name, count, hours in known)
+    parts = tuple(
+        Phrase(f"by_hand_{name}", {"count": str(count), "hours": numbers.figure(hours, 1, "h")})
+        for name, count, hours in known
+    )
     if not known:
         yield Line("hours_saved", "h", 1, None, missing=("hours_by_hand",))
         yield Line("hours_cost", "money", 0, None, missing=("hours_by_hand",))
         return
     total = sum(count * hours for _, count, hours in known)
-    yield Line("hours_saved", "h", 1, total, values={"parts": parts})
+    yield Line("hours_saved", "h", 1, total, lists={"parts": parts})
     if prices.engineer_hour is None:
         yield Line("hours_cost", "money", 0, None, missing=("engineer_hour",))
     else:

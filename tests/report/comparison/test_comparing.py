@@ -138,7 +138,7 @@ def test_a_short_run_does_not_push_out_the_comparison():
     choice = choose([FP32, INT8, short])
     assert choice.results == (FP32, INT8) or choice.results == (INT8, FP32)
     assert len(choice.left_out) == 1
-    assert "conditions.duration_s: 10.0 and 3.0" in choice.left_out[0]
+    assert "conditions.duration_s: 10.0 and 3.0" in str(choice.left_out[0])
 
 
 def test_results_of_an_older_model_are_left_out_even_if_there_are_more_of_them():

@@ -48,7 +48,7 @@ def picture(tmp_path):
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_page_names_what_is_missing_and_fetches_nothing(picture, lang):
     page = render_coverage(coverage(), pictures(picture), created_utc=STAMP, lang=lang)
-    assert ": ".join(stratum_text(lang, "light:night")) in page
+    assert coverage_text(lang, "colon").join(stratum_text(lang, "light:night")) in page
     assert "<script" not in page
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
     assert page.count("data:image/jpeg") == 8

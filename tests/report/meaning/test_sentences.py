@@ -15,6 +15,7 @@ from edgekit.report.load import ResultsFolder, Shipped, load_shipped
 from edgekit.report.meaning.decision import decision_text
 from edgekit.report.meaning.sentences import meaning_text, meanings
 from edgekit.report.meaning.targets import target_verdicts
+from edgekit.report.recorded.saying import Recorded
 from edgekit.report.summary import summarise
 from edgekit.report.texts import LANGUAGES
 from tests.report.made_up import (
@@ -254,7 +255,7 @@ CASES = {
     "gain": (shipped("int8", ALL), "保持 FP32 mAP50-95 的 98.6 %，推理速度是其 2.00 倍"),
     "unsure": (shipped("int8", ALL, kept("fog", 0.93, "unsure")), "图片太少，无法判断：fog 93.0 %"),
     "refused": (shipped("fp32", ALL, kept("night", 0.9, "lost")), "以下场景损失过多：night 90.0 %（各要求 95.0 %）"),
-    "whole": (shipped("fp32", kept("all", 0.9, "lost")), "总体只保持 90.0 %，要求 98.5 %"),
+    "whole": (shipped("fp32", kept("all", 0.9, "lost")), "总体只保持 mAP50-95 的 90.0 %，要求 98.5 %"),
     "slower": (shipped("fp32", ALL, int8_ms=11.0), "INT8 并不更快（11.0 ms 对 10.0 ms）"),
 }
 
@@ -263,14 +264,29 @@ CASES = {
 def test_the_decision_is_said_in_chinese_from_what_was_recorded(name):
     """An English sentence in the middle of a Chinese page reads as an error message."""
     record, expected = CASES[name]
-    assert expected in decision_text("zh", record).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert expected in decision_text("zh", record).text.replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
 def test_a_decision_without_a_gate_stays_as_it_was_recorded():
     """A translation that guesses is worse than English; and percentages look alike on one page."""
     record = replace(shipped("int8", ALL), gate=None)
-    assert decision_text("zh", record) is None
-    assert decision_text("en", record) == "as recorded, 98.6\N{NARROW NO-BREAK SPACE}% of it"
+    english = "as recorded, 98.6\N{NARROW NO-BREAK SPACE}% of it"
+    assert decision_text("en", record) == Recorded(english)
+    assert decision_text("zh", record) == Recorded(english, "（原文为英文，暂无译文）")
+
+
+def test_a_decision_without_a_gate_is_read_from_its_sentence():
+    """Records of a device that was deployed to before gates were kept."""
+    told = "INT8: it keeps 98.6% of FP32's mAP50-95 and its inference is 1.23 x as fast"
+    record = replace(shipped("int8", ALL), gate=None, decision=told)
+    assert decision_text("zh", record) == Recorded("INT8：保持 FP32 mAP50-95 的 98.6 %，推理速度是其 1.23 倍")
+
+
+def test_agreement_with_the_model_is_not_called_accuracy_in_chinese_either():
+    """It would pass for a proof."""
+    record = shipped("int8", ALL)
+    record = replace(record, gate=replace(record.gate, labelled_by="model"))
+    assert "与模型的一致性（mAP50-95，图片未经人工标注）" in decision_text("zh", record).text
 
 
 def test_the_gate_of_a_deploy_record_is_read_back_and_a_broken_one_is_none(tmp_path):

@@ -1,0 +1,1 @@
+"""Sentences that were recorded in English, in the language of a page."""
