@@ -88,7 +88,9 @@ class Refresh:
 
     inputs_sha256: of all that the decision depends on but the serving engine, so that a later refresh can tell that
     nothing is new. set_before: what the entry in devices.yaml named before it was changed, "" for nothing. set_name:
-    what the candidate was calibrated with. release_id: what served at the end.
+    what the candidate was calibrated with, set_strata: how many of its pictures lie in which stratum. release_id: what
+    served at the end. drift: before, as core.collecting.FieldHealth says it; None where the service did not tell.
+    serving_set_sha256: digest of what the serving engine was calibrated with, "" for nothing.
     """
 
     device: str
@@ -115,6 +117,9 @@ class Refresh:
     evidence: Optional[Evidence] = None
     release_id: str = ""
     duration_s: float = 0.0
+    drift: Optional[float] = None
+    serving_set_sha256: str = ""
+    set_strata: Dict[str, int] = field(default_factory=dict)
     schema: int = 1
 
     @property

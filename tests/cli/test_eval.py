@@ -21,6 +21,7 @@ from edgekit.control.project import Project
 from edgekit.control.sets.calibration_sets import load_set, materialise
 from tests.made_up_sets import quiet
 from tests.onnx_models import LABELS, save_yolov8
+from tests.report.english import english_in
 
 DEVICES = """
 devices:
@@ -174,6 +175,9 @@ def test_the_worst_pictures_are_drawn_on_a_page(project, tmp_path):
     page = (out / "index.html").read_text("utf-8")
     assert page.count("data:image/jpeg") == 3 and found["candidate"]["engine_id"] in page
     assert "<script" not in page
+    answer(edgekit(project, "eval", "--precision", "int8", "--worst", "3", "--out", str(out), "--lang", "zh", "--json"))
+    page = (out / "index.html").read_text("utf-8")
+    assert english_in(page) == [] and f"INT8 引擎 {found['candidate']['engine_id']}" in page
 
 
 def test_without_labels_it_is_agreement_and_called_so(project):

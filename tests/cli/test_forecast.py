@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edgekit.report.history.store import open_history
 from tests.command_line import run_verb
-from tests.report.forecast.made_up_history import releases
+from tests.report.forecast.made_up_history import reference, release, releases
+from tests.report.history.made_up_records import gate, record
 from tests.report.made_up import write_results
 
 RATES = [10 * 1.12 ** (number // 2) for number in range(10)]
@@ -110,3 +113,49 @@ def test_damaged_and_partial_files_are_named_and_left_out(project):
     assert "10 releases" in done.stdout
     assert "killed.partial.json" in done.stderr
     assert "broken.json" in done.stderr
+
+
+def test_the_loss_of_a_release_that_was_judged_after_it_was_measured_comes_from_its_evaluation(project):
+    """bench first, eval later: the figure is there, and a target on it must not read "not measured"."""
+    measured = [made for number, rate in enumerate(RATES) for made in (reference(number, rate), release(number, rate))]
+    bare = [replace(one, accuracy=None) for one in measured]
+    records = [
+        record(
+            f"2001-01-{number + 1:02}T00:00:00Z",
+            evaluation_id=f"e{number}",
+            engine_id=f"int8-{number}",
+            reference_engine_id=f"fp32-{number}",
+        )
+        for number in range(len(RATES))
+    ]
+    with open_history(str(project / "h.db")) as history:
+        history.add_all(bare)
+        assert map_losses(run(project, "--device", "local", "--json", "--db", "h.db")) is None
+        history.records.add_all(records)
+    found = map_losses(run(project, "--device", "local", "--json", "--db", "h.db"))
+    assert found["values"] == [pytest.approx(1.0)] * len(RATES)  # 0.495 of 0.5
+
+
+def map_losses(done) -> dict | None:
+    """The figure of a forecast, None if it is not told."""
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(done.stdout)["forecasts"][0]["metrics"]
+    return next((one for one in metrics if one["key"] == "map_loss_pct"), None)
+
+
+def test_the_loss_of_a_release_whose_reference_was_never_measured_comes_from_its_gate(project):
+    """Most projects bench what they deploy, and FP32 never."""
+    records = [
+        record(
+            f"2001-01-{number + 1:02}T00:00:00Z",
+            evaluation_id=f"e{number}",
+            engine_id=f"int8-{number}",
+            gate=gate(0.98),
+        )
+        for number in range(len(RATES))
+    ]
+    with open_history(str(project / "h.db")) as history:
+        history.add_all([replace(one, accuracy=None) for one in releases(RATES)])
+        history.records.add_all(records)
+    found = map_losses(run(project, "--device", "local", "--json", "--db", "h.db"))
+    assert found["values"] == [pytest.approx(2.0)] * len(RATES)

@@ -6,19 +6,23 @@ import json
 import subprocess
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from edgekit.cli.verbs.gate import HISTORY_VARIABLE
+from edgekit.cli.history.reading import HISTORY_VARIABLE
 from edgekit.core.gate import Gate, StratumKept
 from edgekit.core.wire import to_wire
 from edgekit.report.history import address
+from edgekit.report.history.evaluation_sources import of_gate
+from edgekit.report.history.store import open_history
 from tests.command_line import run_verb
 from tests.onnx_models import save_yolov8
 from tests.report.gate.runs import disturbed, in_turns, run, sessions
 from tests.report.made_up import write_document, write_results
 
+NOW = datetime(2001, 1, 1)
 DEVICES = """
 devices:
   local:
@@ -159,6 +163,30 @@ def test_the_paired_interval_of_the_accuracy_gate_is_used(project):
     write_document(folder / f"{after[0].engine.engine_id}-0123.json", to_wire(judged))
     done = gate(project, "--baseline", "main", "--candidate", "change")
     assert done.returncode == 0 and "paired over the pictures, 220 pictures" in done.stdout
+
+
+def test_the_accuracy_gate_of_a_history_counts_where_results_are_from_there(project):
+    """A CI runner has the database and not the files of the machine that judged."""
+    before, after = in_turns(0.0, noise_pct=0.3)[::2], in_turns(0.0, noise_pct=0.3)[1::2]
+    after = [replace(r, accuracy=replace(r.accuracy, map50_95=0.49)) for r in after]
+    names = [f"FP32 engine {side[0].engine.engine_id}" for side in (before, after)]
+    row = StratumKept("all", 220, 900, 0.5, 0.49, 0.98, 0.955, 1.004, "kept")
+    judged = of_gate("judged-x", Gate(*names, "roadscene-frozen", "5" * 64, (row,), 400), "local", "", NOW, None)
+    with open_history(str(project / "h.db")) as history:
+        history.add_all([*before, *after])
+        assert gate(project, "--baseline", "main", "--candidate", "change", "--db", "h.db").returncode == 10
+        history.records.add_all([judged])
+    done = gate(project, "--baseline", "main", "--candidate", "change", "--db", "h.db")
+    assert done.returncode == 0 and "paired over the pictures, 220 pictures" in done.stdout
+
+
+def test_a_device_that_a_history_does_not_hold_is_named_with_what_there_is(project):
+    """A typo must not read as a database that lost its results."""
+    with open_history(str(project / "h.db")) as history:
+        history.add_all(in_turns(0.0, noise_pct=0.3))
+    done = gate(project, "--baseline", "main", "--db", "h.db", "--device", "yrd")
+    assert done.returncode == 2 and "no results for device 'yrd'" in done.stderr
+    assert "measured so far: local with roadscene" in done.stderr
 
 
 def test_results_of_a_history_are_judged_alike(project):

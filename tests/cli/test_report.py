@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.wire import to_wire
+from edgekit.report.history.project_files import save_evaluation
 from tests.command_line import run_verb
+from tests.report.history.made_up_records import record
 from tests.report.made_up import result, write_document, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +133,71 @@ def test_a_place_that_cannot_be_written_is_an_error_and_not_a_traceback(measured
     assert done.returncode == 2
     assert "taken cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def kept(measured):
+    """The same results in a database, and a project that has nothing but that."""
+    assert run_verb(measured, "history", "add", "--db", "h.db").returncode == 0
+    return measured / "h.db"
+
+
+def test_a_report_from_a_history_says_what_the_files_say(measured, kept):
+    """Same results, same choosing, same conditions: another figure would be another report."""
+    from_files, from_history = (
+        json.loads(run(measured, "--json", *source).stdout) for source in ((), ("--db", str(kept)))
+    )
+    assert from_history == from_files
+    assert from_history["deployed"] is True  # this project's deployment is of one of these engines
+    pages = [run(measured, "--format", "md", "--out", "r.md", *source) for source in ((), ("--db", str(kept)))]
+    assert [done.returncode for done in pages] == [0, 0]
+
+
+def test_elsewhere_a_history_alone_gives_the_report_without_what_it_does_not_hold(kept, tmp_path_factory):
+    """Who has the address of the database and nothing else; another project's deployment must not be passed off."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "devices.yaml").write_text("devices:\n  local:\n    kind: local\n", encoding="utf-8")
+    foreign = {"precision": "fp32", "decision": "d", "engine_id": "f" * 16, "release_id": "0", "detector": "roadscene"}
+    write_document(elsewhere / ".edgekit" / "devices" / "local" / "deploy.json", foreign)
+    done = run(elsewhere, "--json", "--db", str(kept))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["deployed"] is False
+    assert "which engine is deployed is not in a history" in done.stderr
+    assert run(elsewhere, "--db", str(kept), "--review", "--lang", "zh").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--coverage",), "--coverage looks at pictures, and a history holds none"),
+        (("--results", "x"), "--results and --db: one at a time"),
+        (("--device", "yard"), "local with roadscene"),
+        (("--detector", "other"), "no results for detector 'other'"),
+    ],
+)
+def test_what_a_history_does_not_hold_is_refused(measured, kept, arguments, told):
+    """A report without it would look like one in which it was asked and found nothing."""
+    done = run(measured, "--db", str(kept), *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (measured / ".edgekit" / "reports").exists()
+
+
+@pytest.mark.parametrize("database", ["none.db", "postgresql://127.0.0.1:1/none", "mysql://x"])
+def test_a_history_that_is_not_there_is_an_error_and_makes_nothing(measured, database):
+    """A typo in an address must not leave an empty database behind."""
+    done = run(measured, "--db", database)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert not (measured / "none.db").exists()
+
+
+def test_engines_that_were_judged_after_they_were_measured_have_their_accuracy(project):
+    """bench, then eval: a result never changes, and the history knows both."""
+    write_results(project / ".edgekit" / "results", result(map50_95=None), result("int8", map50_95=None))
+    save_evaluation(project / ".edgekit", record())
+    assert run_verb(project, "history", "add").returncode == 0
+    done = run(project, "--json", "--db", ".edgekit/history.db")
+    assert json.loads(done.stdout)["map50_95"] == 0.495
 
 
 def test_help_has_examples():

@@ -12,10 +12,12 @@ from edgekit.cli.history.options import (
     DbOption,
     DetectorFilter,
     DeviceFilter,
+    KindFilter,
     PrecisionFilter,
     ScenarioFilter,
     SinceFilter,
     open_database,
+    open_own,
     query_of,
 )
 from edgekit.cli.pages import open_page, write_page
@@ -76,7 +78,8 @@ def import_(
 
 def export(
     app: App,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .csv table, or .jsonl of whole results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .csv table, or .jsonl of all they hold.")],
+    kind: KindFilter = None,
     device: DeviceFilter = None,
     detector: DetectorFilter = None,
     precision: PrecisionFilter = None,
@@ -86,22 +89,33 @@ def export(
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="The newest so many.")] = None,
     db: DbOption = None,
 ) -> None:
-    """Write results to a file, oldest first: a table for a spreadsheet, or whole results, one JSON document a line.
+    """Write results, evaluations and refreshes to a file, oldest first, one JSON document a line; or as a table.
 
-    In a table an empty cell was not measured. A .jsonl can be taken in by another history: edgekit history add.
+    A .csv table is of one kind, results without --kind; an empty cell was not measured. A .jsonl holds all kinds, and
+    another history can take it in: edgekit history add. --limit is of each kind.
 
     Examples:
 
         edgekit history export --out history.csv --device yard
+        edgekit history export --out evaluations.csv --kind eval
         edgekit history export --out all.jsonl
     """
     from edgekit.report.history.exporting import export as write
 
-    query = query_of(device, detector, precision, scenario, branch, since, limit)
-    with open_database(app, db, create=False) as history, app.console.progress() as on_progress:
+    query = query_of(device, detector, precision, scenario, branch, since, limit, kind)
+    with open_own(app, db) as history, app.console.progress() as on_progress:
         on_progress(f"write {out.name}", 0, 0)
-        count = write(history, query, out.absolute())
-    app.console.result({"path": str(out.absolute()), "results": count}, f"{count} results in {out.absolute()}")
+        counts = write(history, query, out.absolute(), kind)
+    told = ", ".join(f"{count} {_plural(name, count)}" for name, count in counts.items())
+    value = {"path": str(out.absolute()), "results": counts.get("result", 0), "counts": counts}
+    app.console.result(value, f"{told} in {out.absolute()}")
+
+
+def _plural(kind: str, count: int) -> str:
+    one, many = {"eval": ("evaluation", "evaluations"), "refresh": ("refresh", "refreshes")}.get(
+        kind, (kind, f"{kind}s")
+    )
+    return one if count == 1 else many
 
 
 def plot(
@@ -123,23 +137,29 @@ def plot(
 ) -> None:
     """Write a page that shows how every figure went. It holds all it needs in one file.
 
+    Beside the FPS stands how much of the accuracy the engines kept, as they were judged; below are all evaluations and
+    refreshes.
+
     Examples:
 
         edgekit history plot --open
         edgekit history plot --device yard --branch main --out yard.html --lang zh
     """
+    from edgekit.cli.history.line import line_of
     from edgekit.report.history.page import render_history
 
     query = query_of(device, detector, precision, scenario, branch, since, limit)
-    with open_database(app, db, create=False) as history:
-        rows, total, place = history.listed(query), history.count(query), history.place
-    if not rows:
+    with open_own(app, db) as history:
+        found, place = line_of(history, query), history.place
+    if not found.entries:
         raise NotFoundError(f"no such result in {place}", hint="edgekit history")
-    if total > len(rows):
-        app.console.note(f"{len(rows)} of {total} results: --limit {total} takes all")
-    path = write_page(app, out or app.project.state_dir / "reports" / "history.html", render_history(rows, lang=lang))
-    app.console.result(
-        {"path": str(path), "results": len(rows)}, f"{len(rows)} result{'' if len(rows) == 1 else 's'} in {path}"
-    )
+    rows = found.results
+    if found.totals["result"] > len(rows):
+        told, total = f"{len(rows)} of {found.totals['result']} results", found.totals["result"]
+        app.console.note(f"{told}: --limit {total} takes all")
+    path = write_page(app, out or app.project.state_dir / "reports" / "history.html", render_history(found, lang=lang))
+    counts = {"result": len(rows), "eval": len(found.evaluations), "refresh": len(found.refreshes)}
+    shown = ", ".join(f"{count} {_plural(name, count)}" for name, count in counts.items() if count or name == "result")
+    app.console.result({"path": str(path), "results": len(rows), "counts": counts}, f"{shown} in {path}")
     if open_:
         open_page(path)

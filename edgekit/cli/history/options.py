@@ -8,6 +8,7 @@ import typer
 
 from edgekit.cli.completion import complete_detectors, complete_devices
 from edgekit.cli.session import App
+from edgekit.errors import EdgekitError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from edgekit.report.history.query import Query
@@ -42,6 +43,11 @@ BranchFilter = Annotated[
 SinceFilter = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="Not older: 2026-11-20 or 2026-11-20T08:30:00Z.")
 ]
+_PLURALS = {"eval": "evaluations", "refresh": "refreshes"}
+KindFilter = Annotated[
+    Literal["result", "eval", "refresh"] | None,
+    typer.Option("--kind", help="Only these: results of bench, evaluations of accuracy, or refreshes."),
+]
 
 
 def query_of(
@@ -52,8 +58,12 @@ def query_of(
     branch: str | None,
     since: str | None,
     limit: int | None,
+    kind: str | None = None,
 ) -> Query:
-    """What the filters ask for. Raises UsageError for a date that is none."""
+    """What the filters ask for. Raises UsageError for a date that is none, or a filter that the kind lacks."""
+    for option, value, kinds in (("--scenario", scenario, ("result",)), ("--branch", branch, ("result", "eval"))):
+        if value is not None and kind is not None and kind not in kinds:
+            raise UsageError(f"{option} {value}: {_PLURALS[kind]} have none", hint=f"leave {option} out, or --kind")
     from edgekit.report.history.query import Query, parse_moment
 
     return Query(
@@ -76,3 +86,38 @@ def open_database(app: App, db: str | None, *, create: bool) -> History:
         app.console.warn("--db holds a password, which others on this machine can see: put it into ~/.pgpass instead")
     address = history_address(app.project.ensure_state() if create else app.project.state_dir, db)
     return open_history(address, create=create)
+
+
+def open_own(app: App, db: str | None) -> History:
+    """The history to show. That of the project takes in first what the project's records hold and it does not.
+
+    Another one, of --db, is only read. Raises NotFoundError if there is none, and nothing to make it from.
+    """
+    from edgekit.report.history.project_files import record_files
+
+    if db is not None:
+        return open_database(app, db, create=False)
+    try:
+        history = open_database(app, None, create=False)
+    except NotFoundError:
+        if not record_files(app.project.state_dir):
+            raise
+        history = open_database(app, None, create=True)
+    catch_up_with(app, history)
+    return history
+
+
+def catch_up_with(app: App, history: History) -> None:
+    """Add what the project's records hold and a history does not. What is wrong is a warning: the files are there."""
+    from edgekit.report.history.project_files import catch_up
+
+    try:
+        done = catch_up(app.project.state_dir, history.records)
+    except EdgekitError as error:
+        app.console.warn(f"the project's evaluations and refreshes were not added to {history.place}: {error.what}")
+        return
+    for reason in [one.reason for one in done.added if one.outcome == "refused"]:
+        app.console.warn(f"not added to the history: {reason}")
+    if done.problems:
+        more = f", and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
+        app.console.warn(f"records left out: {done.problems[0]}{more}")

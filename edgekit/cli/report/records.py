@@ -15,8 +15,10 @@ from edgekit.core.wire import to_wire
 from edgekit.errors import EdgekitError, NotFoundError
 
 if TYPE_CHECKING:
+    from edgekit.cli.report.source import Source
     from edgekit.control.inventory import Device
-    from edgekit.report.load import ResultsFolder
+    from edgekit.core.gate import Gate
+    from edgekit.core.refresh import Refresh
     from edgekit.report.review.records import Deployed, ProjectRecords
 
 
@@ -84,26 +86,39 @@ def _coverage_path(app: App, sha256: str) -> Path:
     return app.project.cache_dir / "coverage" / f"{safe}.json"
 
 
-def project_records(app: App, found: ResultsFolder) -> ProjectRecords:
-    """What the project recorded of its own work, as far as it can be read."""
-    from edgekit.control.refresh.history import load_history
-    from edgekit.core.gate import Gate
+def project_records(app: App, source: Source) -> ProjectRecords:
+    """What was recorded of the team's work, as far as it can be read: refreshes and gates of the history, if that is
+    where the results are from; deployments are the project's in any case."""
     from edgekit.report.review.records import ProjectRecords
 
-    devices = _devices(app)
-    builds = {result.engine.engine_id: result.engine.build_s for result in found.results}
-    gates = (read_record(Gate, path) for path in sorted((app.project.state_dir / "gates").glob("*/*.json")))
+    devices, found, work = _devices(app), source.found.results, source.work
+    builds = {result.engine.engine_id: result.engine.build_s for result in found}
     return ProjectRecords(
         devices=len(devices),
         deployed=tuple(_deployed(app, devices)),
-        refreshes=tuple(one for device in devices for one in load_history(app.project, device)),
-        gates=tuple(gate for gate in gates if gate is not None and gate.rows),
+        refreshes=work.refreshes if work else _refreshes(app, devices),
+        gates=work.gates if work else tuple(_gates(app)),
         regression_gates=tuple(_regression_gates(app)),
         builds_s=tuple(builds.values()),
-        results=len(found.results),
-        first_utc=found.results[0].created_utc if found.results else "",
-        last_utc=found.results[-1].created_utc if found.results else "",
+        results=work.results if work else len(found),
+        first_utc=work.first_utc if work else found[0].created_utc if found else "",
+        last_utc=work.last_utc if work else found[-1].created_utc if found else "",
     )
+
+
+def _refreshes(app: App, devices: Sequence[str]) -> tuple[Refresh, ...]:
+    from edgekit.control.refresh.history import load_history
+
+    return tuple(one for device in devices for one in load_history(app.project, device))
+
+
+def _gates(app: App) -> Iterator[Gate]:
+    from edgekit.core.gate import Gate
+
+    for path in sorted((app.project.state_dir / "gates").glob("*/*.json")):
+        gate = read_record(Gate, path)
+        if gate is not None and gate.rows:
+            yield gate
 
 
 def _devices(app: App) -> tuple[str, ...]:

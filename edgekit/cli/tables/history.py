@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.cli.console import facts, table
+from edgekit.cli.tables.history_records import Cells, evaluation_cells, refresh_cells
+from edgekit.report.history.evaluations import ListedEvaluation
+from edgekit.report.history.refreshes import ListedRefresh
 
 if TYPE_CHECKING:
     from edgekit.core.results import BenchResult
     from edgekit.report.history.foreign import ForeignResult
     from edgekit.report.history.rows import Listed
     from edgekit.report.history.series import Line, Series
+    from edgekit.report.history.timeline import Entry, Timeline
 
 _NOT_MEASURED = "not measured"
 _COLUMNS = ("fps", "p50_ms", "p99_ms", "memory_mib", "watts", "joules_per_frame", "map50_95")
@@ -19,27 +23,41 @@ _STAGES = ("capture", "preprocess", "inference", "decode", "host", "end_to_end",
 _FOREIGN_SHOWN = 10
 
 
-def listed_lines(rows: Sequence[Listed], total: int) -> Iterator[Any]:
-    """The table, and below it why results in it do not count or are out of order."""
+def listed_lines(found: Timeline) -> Iterator[Any]:
+    """The table, and below it why results in it do not count or are out of order, and what became of refreshes."""
     from edgekit.report.history.figures import FIGURE_OF
 
-    if not rows:
+    if not found.entries:
         return
-    labels = [FIGURE_OF[key].label for key in _COLUMNS]
+    lines = [_cells(one) for one in found.entries]
+    shown = _COLUMNS if found.results else ("map50_95",)
+    labels = [FIGURE_OF[key].label for key in shown]
+    kept = ["kept"] if any(cells.what in ("eval", "refresh") for cells in lines) else []
     yield table(
-        ("when (UTC)", "device", "detector", "scenario", "precision", *labels, "branch", "id", ""),
-        [_row(row) for row in rows],
-        right=labels,
+        ("when (UTC)", "what", "device", "detector", "precision", *labels, *kept, "branch", "id", ""),
+        [_row(one, cells, shown, bool(kept)) for one, cells in zip(found.entries, lines, strict=True)],
+        right=[*labels, *kept],
     )
-    if total > len(rows):
-        yield f"{len(rows)} of {total}: --limit {total} shows all"
-    yield from (f"{row.result_id}: {remark}" for row in rows for remark in _remarks(row))
+    if found.total > len(found.entries):
+        yield f"{len(found.entries)} of {found.total}: --limit {found.total} shows all"
+    yield from (f"{cells.record_id}: {remark}" for cells in lines for remark in cells.remarks)
 
 
-def _row(row: Listed) -> tuple[object, ...]:
-    when = row.created_utc.replace("T", " ").removesuffix("Z")
-    known = (row.device, row.detector, row.scenario, row.precision)
-    return (when, *known, *(_figure(row, key) for key in _COLUMNS), row.git_branch, row.result_id, _marks(row))
+def _cells(one: Entry) -> Cells:
+    if isinstance(one, ListedEvaluation):
+        return evaluation_cells(one)
+    if isinstance(one, ListedRefresh):
+        return refresh_cells(one)
+    figures = {key: value for key in _COLUMNS if (value := _figure(one, key)) is not None}
+    return Cells(one.result_id, one.scenario, figures, None, one.git_branch, _marks(one), tuple(_remarks(one)))
+
+
+def _row(one: Entry, cells: Cells, shown: Sequence[str], with_kept: bool) -> tuple[object, ...]:
+    when = one.created_utc.replace("T", " ").removesuffix("Z")
+    known = (when, cells.what, one.device, one.detector or None, one.precision)
+    kept = (cells.kept,) if with_kept else ()
+    figures = (cells.figures.get(key) for key in shown)
+    return (*known, *figures, *kept, cells.branch, cells.record_id, cells.marks)
 
 
 def _figure(row: Listed, key: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edgekit.cli.history.keeping import keep_evaluation
 from edgekit.cli.options import DetectorOption, DeviceOption
 from edgekit.cli.session import App
 from edgekit.cli.tables.eval import evaluation_lines, plan_lines
@@ -46,6 +47,9 @@ WorstOption = Annotated[
 ]
 
 
+LangOption = Annotated[Literal["en", "zh"], typer.Option("--lang", help="The page in English or Chinese.")]
+
+
 def command(
     app: App,
     device: DeviceOption = "local",
@@ -58,6 +62,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write a page and the worst pictures here.")
     ] = None,
+    lang: LangOption = "en",
     gate: Annotated[
         bool, typer.Option("--gate", help="End with exit code 7 unless enough of the accuracy is kept.")
     ] = False,
@@ -77,7 +82,7 @@ def command(
         edgekit eval --precision int8
         edgekit eval --device xavier-nx --precision int8 --gate
         edgekit eval --precision int8 --calibration roadscene-day --against int8
-        edgekit eval --precision int8 --worst 12 --out worst
+        edgekit eval --precision int8 --worst 12 --out worst --lang zh
         edgekit eval --on yard --against model --json
     """
     from edgekit.control.connect import link_to
@@ -105,7 +110,8 @@ def command(
             app.console.result({"would": plan}, *plan)
             return 0
         evaluated = evaluate_engines(asked, on_progress)
-        shown = _written(asked, evaluated, worst, out, on_progress) if out else evaluated.evaluation
+        shown = _written(asked, evaluated, worst, out, lang, on_progress) if out else evaluated.evaluation
+    keep_evaluation(app, evaluated.evaluation)
     app.console.result(shown, *evaluation_lines(shown))
     if out:
         app.console.note(f"page: {out / _PAGE}")
@@ -117,7 +123,9 @@ def _check_gate(asked: Asked, gate: bool) -> None:
         raise UsageError("--gate: there is nothing to compare with", hint="add --precision int8, or --against")
 
 
-def _written(asked: Asked, evaluated: Evaluated, worst: int, out: Path, on_progress: OnProgress) -> Evaluation:
+def _written(
+    asked: Asked, evaluated: Evaluated, worst: int, out: Path, lang: str, on_progress: OnProgress
+) -> Evaluation:
     """Write the page and the pictures; the evaluation with the worst frames in it."""
     from edgekit.control.evaluation.worst_frames import draw_worst, worst_frames
     from edgekit.files import write_bytes
@@ -126,5 +134,5 @@ def _written(asked: Asked, evaluated: Evaluated, worst: int, out: Path, on_progr
     spec = asked.detector.spec
     frames = draw_worst(evaluated, spec, worst_frames(evaluated, spec, worst), out, on_progress)
     evaluation = dataclasses.replace(evaluated.evaluation, worst=frames)
-    write_bytes(out / _PAGE, render_evaluation(evaluation, out).encode("utf-8"))
+    write_bytes(out / _PAGE, render_evaluation(evaluation, out, lang=lang).encode("utf-8"))
     return evaluation

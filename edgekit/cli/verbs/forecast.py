@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.core.results import BenchResult
     from edgekit.report.forecast.outlook import Wish
     from edgekit.report.forecast.readiness import Readiness, Subject
+    from edgekit.report.history.store import History
     from edgekit.report.load import ResultsFolder
 
 
@@ -115,10 +116,11 @@ def _check_options(format_: Format, out: Path | None, *, open_: bool) -> None:
 
 @dataclass(frozen=True)
 class _Measured:
-    """Results in the order in which they were recorded. clock_back: as of report.forecast.outlook.Known."""
+    """Results in the order in which they were recorded. clock_back, losses: as of report.forecast.outlook.Known."""
 
     results: tuple[BenchResult, ...]
     clock_back: frozenset[str] = frozenset()
+    losses: Mapping[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
 
 
 def _measured(app: App, folder: Path | None, db: str | None, detector: str | None) -> _Measured:
@@ -126,6 +128,7 @@ def _measured(app: App, folder: Path | None, db: str | None, detector: str | Non
 
     Raises NotFoundError if the history that was asked for is not there.
     """
+    from edgekit.cli.history.options import catch_up_with
     from edgekit.errors import NotFoundError, UsageError
     from edgekit.report.history.address import history_address
     from edgekit.report.history.query import Query
@@ -140,7 +143,9 @@ def _measured(app: App, folder: Path | None, db: str | None, detector: str | Non
         with open_history(history_address(app.project.state_dir, db), create=False) as history:
             query = Query(detector=detector)
             back = frozenset(row.result_id for row in history.listed(query) if row.clock_back_of is not None)
-            return _usable(app, history.read(query), back)
+            if db is None:
+                catch_up_with(app, history)
+            return _judged(_usable(app, history.read(query), back), history)
     except NotFoundError:
         if db is not None:
             raise
@@ -152,6 +157,17 @@ def _usable(app: App, found: ResultsFolder, clock_back: frozenset[str] = frozens
     for problem in found.problems:
         app.console.warn(f"result left out: {problem}")
     return _Measured(found.results, clock_back)
+
+
+def _judged(measured: _Measured, history: History) -> _Measured:
+    """With the accuracy that evaluations found of engines that were measured before they were judged, and the loss of
+    those whose reference was never measured."""
+    from edgekit.report.history.kept import losses_of, with_accuracy
+
+    unjudged = {result.engine.engine_id for result in measured.results if result.accuracy is None}
+    filled = with_accuracy(measured.results, history.records.evaluations_of(unjudged)) if unjudged else measured.results
+    pairs = {(result.device, result.engine.engine_id) for result in measured.results}
+    return replace(measured, results=filled, losses=losses_of(history.records.judged(pairs)))
 
 
 def _subjects(
@@ -193,7 +209,8 @@ def _readiness(app: App, subjects: Sequence[Subject], measured: _Measured, wish:
     from edgekit.report.forecast.readiness import readiness
 
     now_utc = datetime.now(timezone.utc).isoformat()
-    known = Known(_coverage(app, measured.results), measured.clock_back, now_utc)
+    coverage = _coverage(app, measured.results)
+    known = Known(coverage, measured.clock_back, now_utc, losses=measured.losses)
     with app.console.progress() as on_progress:
         return readiness(subjects, measured.results, wish, known, on_progress)
 

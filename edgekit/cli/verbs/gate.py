@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,17 +33,15 @@ from edgekit.cli.session import App
 from edgekit.errors import EdgekitError, NotFoundError, TargetMissedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from edgekit.cli.history.reading import Recorded
     from edgekit.core.gate import Gate
     from edgekit.core.results import BenchResult
     from edgekit.report.gate.naming import Named
     from edgekit.report.gate.outcome import GateReport
     from edgekit.report.gate.sides import Sides
-    from edgekit.report.load import ResultsFolder
 
-HISTORY_VARIABLE = "EDGEKIT_HISTORY"  # as in report/history/address.py, which costs an import of SQLAlchemy
-_NEWEST = 5000  # of a history: more than a gate needs, and read in seconds
 _ENGINE_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -87,6 +84,7 @@ def command(
         edgekit gate --baseline 0123456789ab --device xavier-nx --max-regression-pct 5 --strict
         edgekit gate --baseline last-release/ --json
     """
+    from edgekit.cli.history.reading import load_recorded
     from edgekit.report.gate.judging import judge
     from edgekit.report.gate.outcome import GateReport, Limits
 
@@ -94,45 +92,27 @@ def command(
         raise UsageError("--measure judges the deployed engine", hint="name another with --candidate ENGINE")
     if not measure and (seconds or scenario or tune):
         raise UsageError("--seconds, --scenario and --tune say how to measure", hint="add --measure")
-    found = _load(app, results, db, device, detector)
+    recorded = load_recorded(app, results, db, device, detector)
     limits = Limits(max_regression_pct, max_map_loss_pct, alpha, strict)
     if measure:
         from edgekit.cli.gate.measure import Turns, measured_sides, show_turns
 
         asked = Turns(baseline, candidate, device, detector, scenario, seconds, rounds, tune, ask_sudo_password)
         if dry_run:
-            return show_turns(app, found.results, asked)
-        sides = measured_sides(app, found.results, asked, limits)
+            return show_turns(app, recorded.found.results, asked)
+        sides = measured_sides(app, recorded.found.results, asked, limits)
         if isinstance(sides, GateReport):
             return _tell(app, sides, junit, markdown)
     else:
-        sides = _recorded_sides(app, found, results, baseline, candidate, device, detector, precision)
+        sides = _recorded_sides(app, recorded, baseline, candidate, device, detector, precision)
         if dry_run:
             return _show_sides(app, sides)
-    return _tell(app, judge(sides, limits, accuracy=_accuracy_gate(app, sides)), junit, markdown)
-
-
-def _load(app: App, folder: Path | None, db: str | None, device: str | None, detector: str | None) -> ResultsFolder:
-    from edgekit.report.load import load_results
-
-    if folder is None and (db or os.environ.get(HISTORY_VARIABLE)):
-        from edgekit.cli.history.options import open_database
-        from edgekit.report.history.query import Query
-
-        with open_database(app, db, create=False) as history:
-            found = history.read(Query(device=device, detector=detector, limit=_NEWEST))
-            app.console.note(f"the newest {len(found.results)} results of the history {history.place}")
-    else:
-        found = load_results(folder or app.project.results_dir)
-    for problem in found.problems:
-        app.console.warn(f"result left out: {problem}")
-    return found
+    return _tell(app, judge(sides, limits, accuracy=_accuracy_gate(app, sides, recorded)), junit, markdown)
 
 
 def _recorded_sides(
     app: App,
-    found: ResultsFolder,
-    folder: Path | None,
+    recorded: Recorded,
     baseline: str,
     candidate: str | None,
     device: str | None,
@@ -142,7 +122,7 @@ def _recorded_sides(
     from edgekit.report.gate.sides import select_sides
     from edgekit.report.load import results_of
 
-    pool = results_of(found, folder or app.project.results_dir, device, detector)
+    pool = results_of(recorded.found, recorded.place, device, detector)
     return select_sides(
         pool,
         named_baseline(app, pool, baseline),
@@ -187,25 +167,30 @@ def _deployed(app: App, result: BenchResult) -> str | None:
     return deployment.engine_id if deployment and deployment.detector == result.engine.detector else None
 
 
-def _accuracy_gate(app: App, sides: Sides) -> Gate | None:
+def _accuracy_gate(app: App, sides: Sides, recorded: Recorded) -> Gate | None:
     """How the two engines did on the same labelled pictures, if `edgekit eval` or a deployment judged them."""
-    from edgekit.control.records import read_record
-    from edgekit.core.gate import Gate
-
     ours, theirs = sides.candidate.newest, sides.baseline.newest
     if ours.accuracy is None or not _ENGINE_ID.fullmatch(ours.engine.engine_id):
         return None
-    folder = app.project.state_dir / "gates"
-    for path in sorted(folder.glob(f"*/{ours.engine.engine_id}-*.json")):
-        gate = read_record(Gate, path)
+    engine_id = ours.engine.engine_id
+    for gate in recorded.gates(engine_id) if recorded.gates else _gates_of_project(app, engine_id):
         if (
-            gate is not None
-            and gate.labelled_by == "people"
+            gate.labelled_by == "people"
             and gate.baseline.endswith(f" {theirs.engine.engine_id}")
             and gate.dataset_sha256 == ours.accuracy.dataset_sha256
         ):
             return gate
     return None
+
+
+def _gates_of_project(app: App, engine_id: str) -> Iterator[Gate]:
+    from edgekit.control.records import read_record
+    from edgekit.core.gate import Gate
+
+    for path in sorted((app.project.state_dir / "gates").glob(f"*/{engine_id}-*.json")):
+        gate = read_record(Gate, path)
+        if gate is not None:
+            yield gate
 
 
 def _show_sides(app: App, sides: Sides) -> int:

@@ -1,38 +1,31 @@
-"""`edgekit history`: results over time, in the project's own database or on a PostgreSQL server."""
+"""`edgekit history`: results, evaluations and refreshes over time, in the project's database or on a server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from edgekit.cli.history.adding import add
 from edgekit.cli.history.exchange import export, import_, plot
 from edgekit.cli.history.options import (
     BranchFilter,
     DbOption,
     DetectorFilter,
     DeviceFilter,
+    KindFilter,
     PrecisionFilter,
     ScenarioFilter,
     SinceFilter,
-    open_database,
+    open_own,
     query_of,
 )
 from edgekit.cli.session import App
-from edgekit.core.progress import OnProgress
-from edgekit.errors import ConfigError, NotFoundError
 
-if TYPE_CHECKING:
-    from edgekit.core.results import BenchResult
-    from edgekit.report.history.files import Reading
-    from edgekit.report.history.store import Added
+HELP = """Results, evaluations and refreshes over time: list them, add old ones and those of other tools, export, draw.
 
-HELP = """Results over time: list them, add old ones, take in those of other tools, export them, draw them.
-
-Without a command the results are listed, newest first. edgekit bench adds what it measures by itself. Every command
-takes --json, and explains itself: edgekit history list --help
+Without a command they are listed, newest first. edgekit bench, eval and refresh add what they find by themselves. Every
+command takes --json, and explains itself: edgekit history list --help
 
 The history is .edgekit/history.db unless --db or EDGEKIT_HISTORY names another file or a PostgreSQL server.
 
@@ -41,6 +34,7 @@ Examples:
     edgekit history
     edgekit history --device yard --precision int8 --since 2026-11-01
     edgekit history --branch main --limit 50
+    edgekit history --kind eval --device yard
     edgekit history show 20261120T114624
     edgekit history add --dry-run
     edgekit history add all.jsonl --db postgresql://edgekit@db.example/edgekit
@@ -59,6 +53,7 @@ def normalise_arguments(arguments: list[str]) -> list[str]:
 
 def list_results(
     app: App,
+    kind: KindFilter = None,
     device: DeviceFilter = None,
     detector: DetectorFilter = None,
     precision: PrecisionFilter = None,
@@ -68,10 +63,11 @@ def list_results(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="The newest so many.")] = 20,
     db: DbOption = None,
 ) -> None:
-    """List results, newest first, and show how each figure went.
+    """List results, evaluations and refreshes on one line of time, newest first, and show how each figure went.
 
     What was disturbed is listed with its reason and does not count below. A line is drawn of results of equal
-    conditions alone; "now" is the newest of them, and its change is against the median of those before.
+    conditions alone; "now" is the newest of them, and its change is against the median of those before. An option that
+    a kind does not know, such as --scenario for an evaluation, leaves that kind out.
 
     Results of other tools stand apart: their figures mean something else and are never compared with ours.
 
@@ -79,113 +75,70 @@ def list_results(
 
         edgekit history
         edgekit history --device yard --precision int8 --limit 50
+        edgekit history --kind refresh
         edgekit history --branch main --since 2026-11-01 --json
     """
+    from edgekit.cli.history.line import line_of
     from edgekit.cli.tables.history import foreign_lines, listed_lines, series_lines
     from edgekit.report.history.series import series_of
 
-    query = query_of(device, detector, precision, scenario, branch, since, limit)
-    with open_database(app, db, create=False) as history:
-        rows, total = history.listed(query), history.count(query)
-        foreign = history.foreign(device=device)
+    query = query_of(device, detector, precision, scenario, branch, since, limit, kind)
+    with open_own(app, db) as history:
+        found = line_of(history, query, kind, limit=limit)
+        foreign = history.foreign(device=device) if kind in (None, "result") else ()
         place = history.place
+    rows = found.kept
     series = series_of(rows)
-    document = {"database": place, "total": total, "results": rows, "series": series, "foreign": foreign}
-    nothing = [] if rows else [f"no such result in {place}" if total == 0 else ""]
-    app.console.result(document, *nothing, *listed_lines(rows, total), *series_lines(series), *foreign_lines(foreign))
+    document = {
+        "database": place,
+        "total": found.totals.get("result", 0),
+        "totals": found.totals,
+        "results": rows,
+        "evaluations": found.evaluations,
+        "refreshes": found.refreshes,
+        "series": series,
+        "foreign": foreign,
+    }
+    nothing = [] if found.entries else [f"no such result in {place}" if found.total == 0 else ""]
+    app.console.result(document, *nothing, *listed_lines(found), *series_lines(series), *foreign_lines(foreign))
 
 
 def show(
     app: App,
-    result_id: Annotated[str, typer.Argument(metavar="ID", help="Of a result, or its beginning if no other has it.")],
+    result_id: Annotated[str, typer.Argument(metavar="ID", help="Of the list, or its beginning if no other has it.")],
     db: DbOption = None,
 ) -> None:
-    """Show one result whole: its figures, what they mean, and what they depend on.
+    """Show one result, evaluation or refresh whole: its figures, what they mean, and what they depend on.
 
-    With --json it is the result as `edgekit bench` wrote it.
+    With --json it is the result as `edgekit bench` wrote it, or the record of the evaluation or refresh.
 
     Examples:
 
         edgekit history show 20261120T114624
+        edgekit history show refresh-yard-2026-11-20 --json
         edgekit history show 20261120T114624 --json > result.json
     """
     from edgekit.cli.tables.history import foreign_facts, result_facts
 
-    with open_database(app, db, create=False) as history:
+    with open_own(app, db) as history:
         if result_id.startswith(("trtexec-", "ultralytics-")):
             foreign = history.find_foreign(result_id)
             app.console.result(foreign, *foreign_facts(foreign))
             return
+        if result_id.startswith(("eval", "judged", "verified")):
+            from edgekit.cli.tables.history_records import evaluation_facts
+
+            row, evaluation = history.records.find_evaluation(result_id)
+            app.console.result(evaluation, *evaluation_facts(row, evaluation))
+            return
+        if result_id.startswith("refresh"):
+            from edgekit.cli.tables.history_records import refresh_facts
+
+            told, refreshed = history.records.find_refresh(result_id)
+            app.console.result(refreshed, *refresh_facts(told, refreshed))
+            return
         listed, result = history.find(result_id)
     app.console.result(result, *result_facts(listed, result))
-
-
-def add(
-    app: App,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[FILE|DIR]...", help="Result files, .jsonl exports or folders. Default: the project's."
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added, and add nothing.")] = False,
-    db: DbOption = None,
-) -> None:
-    """Add results that were measured before, or elsewhere. What is there already stays as it is.
-
-    Files of earlier versions are read. A result whose id is there with another content is refused: the exit code is 2.
-
-    Examples:
-
-        edgekit history add
-        edgekit history add bench/results/*.json
-        edgekit history add all.jsonl --db postgresql://edgekit@ci.example/edgekit
-    """
-    from edgekit.report.history.files import read_all
-
-    paths = paths or [app.project.results_dir]
-    problems: list[str] = []
-    with app.console.progress() as on_progress:
-        on_progress("read results", 0, 0)
-        added = _add(app, _results(read_all(paths), problems), db, on_progress, dry_run=dry_run)
-    for problem in problems:
-        app.console.warn(f"left out: {problem}")
-    counts = {kind: sum(one.outcome == kind for one in added) for kind in ("added", "known", "refused")}
-    counts |= {"unreadable": len(problems)}
-    would = "would be " if dry_run else ""
-    app.console.result(
-        {**counts, "dry_run": dry_run, "results": added, "problems": problems},
-        f"{counts['added']} {would}added, {counts['known']} known, {counts['refused']} {would}refused, "
-        f"{len(problems)} could not be read",
-    )
-    refused = [one.reason for one in added if one.outcome == "refused"]
-    if refused:
-        raise ConfigError(f"{len(refused)} results {would or 'were '}refused", problems=refused[:20])
-
-
-def _results(readings: Iterable[Reading], problems: list[str]) -> Iterator[BenchResult]:
-    """The results that files gave; the reasons of those that gave none are put among the problems."""
-    for reading in readings:
-        if reading.result is not None:
-            yield reading.result
-        else:
-            problems.append(reading.problem)
-
-
-def _add(
-    app: App, results: Iterator[BenchResult], db: str | None, on_progress: OnProgress, *, dry_run: bool
-) -> tuple[Added, ...]:
-    from edgekit.report.history.store import Added
-
-    if not dry_run:
-        with open_database(app, db, create=True) as history:
-            return history.add_all(results, on_progress=on_progress)
-    try:
-        history = open_database(app, db, create=False)
-    except NotFoundError:  # everything would be new to it
-        return tuple(Added(result.result_id, "added") for result in results)
-    with history:
-        return history.preview(results)
 
 
 COMMANDS: dict[str, Any] = {

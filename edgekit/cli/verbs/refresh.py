@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit.cli.history.keeping import keep_records
 from edgekit.cli.options import JOBS, DevicesOption, JobsOption
 from edgekit.cli.pages import write_page
 from edgekit.cli.session import App
@@ -84,9 +85,12 @@ def command(
     ground, wish = Groundwork(app.project), Wish(size, again, accept_equal)
     if dry_run:
         return _dry_run(app, ground, entries, wish)
-    if len(entries) == 1:
-        return _one(app, ground, entries[0], wish, yes=yes)
-    return _several(app, ground, entries, wish, yes=yes, jobs=jobs)
+    try:
+        if len(entries) == 1:
+            return _one(app, ground, entries[0], wish, yes=yes)
+        return _several(app, ground, entries, wish, yes=yes, jobs=jobs)
+    finally:
+        keep_records(app)
 
 
 def _check_options(*, schedule: str | None, unschedule: bool, history: bool, dry_run: bool, out: Path | None) -> None:

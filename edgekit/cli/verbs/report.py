@@ -15,12 +15,9 @@ from edgekit.cli.session import App
 from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgekit.report.load import ResultsFolder
+    from edgekit.cli.report.source import Source
     from edgekit.report.review.making import Review
     from edgekit.report.summary import Report
-
-# Names of devices and detectors come from result files: only these may become part of a file name.
-_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 
 class Format(str, Enum):
@@ -51,6 +48,10 @@ def command(
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of result files. Default: .edgekit/results.")
     ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", metavar="FILE|URL", help="Read results from this history, see edgekit history, instead."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write the report.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.html,
     lang: Annotated[Language, typer.Option(help="English or Chinese.")] = Language.en,
@@ -79,6 +80,9 @@ def command(
     The page holds everything it needs in one file. Only results of equal conditions are compared, and none that
     something disturbed. Targets of devices.yaml are held against what was measured.
 
+    --db reads the results from a history, a team's perhaps, in place of the project's files. The deployment and drawn
+    pictures of this project are shown only if they are of one of these engines. --coverage needs the project's files.
+
     --review writes three levels for people who decide: figures, devices and money, what the team gains. It reckons with
     measured figures and your own prices only; what is missing is named.
 
@@ -87,58 +91,57 @@ def command(
         edgekit report
         edgekit report --device local --detector roadscene --open
         edgekit report --lang zh --format md --out report.md
+        edgekit report --db postgresql://edgekit@db.example/edgekit --device yard
         edgekit report --review --init-prices
         edgekit report --review --prices prices.yaml --open
     """
+    from edgekit.cli.report.source import check_source, load_source
+
     if init_prices:
         _init_prices(app, prices)
         return
     if prices is not None and not review:
         raise UsageError("--prices belongs to --review", hint=f"edgekit report --review --prices {prices}")
-    found, report = _load(app, results or app.project.results_dir, device, detector, look=coverage)
+    check_source(results, db, coverage=coverage)
+    source = load_source(app, results, db, device, detector)
+    report = _summarised(app, source, look=coverage)
     for problem in report.broken_files:
         app.console.warn(f"result file left out: {problem}")
     if review:
-        _write_review(app, found, report, prices, out, format_, lang, open_)
+        _write_review(app, source, report, prices, out, format_, lang, open_)
         return
     from edgekit.cli.report.lines import headline_lines
     from edgekit.report.document import headline_document
 
     path = (out or _default_path(app, report, format_)).absolute()
-    write_page(app, path, _render(app, report, format_, lang))
+    write_page(app, path, _render(app, source, report, format_, lang))
     app.console.result({"path": str(path), **headline_document(report)}, *headline_lines(path, report))
     if open_:
         open_page(path)
 
 
-def _load(
-    app: App, folder: Path, device: str | None, detector: str | None, *, look: bool
-) -> tuple[ResultsFolder, Report]:
+def _summarised(app: App, source: Source, *, look: bool) -> Report:
     import dataclasses
     from datetime import datetime, timezone
 
     import edgekit
     from edgekit.cli.report.records import calibration_coverage, targets_of
-    from edgekit.report.load import load_results, load_shipped, results_of
     from edgekit.report.summary import calibration_digests, summarise
 
-    found = load_results(folder)
-    chosen = results_of(found, folder, device, detector)
-    name = chosen[0].device
-    record = app.project.device_root(_file_name(name)) / "deploy.json"
+    name = source.chosen[0].device
     report = summarise(
-        chosen,
-        found,
-        load_shipped(record, chosen[0].engine.detector),
+        source.chosen,
+        source.found,
+        source.shipped,
         created_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         edgekit_version=edgekit.__version__,
         targets=targets_of(app, name),
     )
     seen = calibration_coverage(app, report.detector, name, calibration_digests(report.comparison), look=look)
-    return found, dataclasses.replace(report, coverage=seen)
+    return dataclasses.replace(report, coverage=seen)
 
 
-def _render(app: App, report: Report, format_: Format, lang: Language) -> str:
+def _render(app: App, source: Source, report: Report, format_: Format, lang: Language) -> str:
     if format_ is Format.json:
         from edgekit.report.document import report_document
 
@@ -147,17 +150,15 @@ def _render(app: App, report: Report, format_: Format, lang: Language) -> str:
         from edgekit.report.markdown import render_markdown
 
         return render_markdown(report, lang=lang.value)
-    from edgekit.control.samples import samples_dir
+    from edgekit.cli.report.source import samples_of
     from edgekit.report.html import render_html
-    from edgekit.report.samples import load_samples
 
-    folder = samples_dir(app.project, report.device, report.detector)
-    return render_html(report, lang=lang.value, samples=load_samples(folder))
+    return render_html(report, lang=lang.value, samples=samples_of(app, source, report))
 
 
 def _write_review(
     app: App,
-    found: ResultsFolder,
+    source: Source,
     report: Report,
     prices: Path | None,
     out: Path | None,
@@ -171,7 +172,7 @@ def _write_review(
     from edgekit.report.review.forms import review_document
     from edgekit.report.review.making import make_review
 
-    review = make_review(report, load_prices(app, prices), project_records(app, found))
+    review = make_review(report, load_prices(app, prices), project_records(app, source))
     path = (out or _default_path(app, report, format_, "-review")).absolute()
     write_page(app, path, _render_review(review, format_, lang))
     app.console.result({"path": str(path), **review_document(review)}, *review_lines(path, review))
@@ -201,9 +202,7 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _default_path(app: App, report: Report, format_: Format, ending: str = "") -> Path:
-    name = f"{_file_name(report.device)}-{_file_name(report.detector)}{ending}.{format_.value}"
+    from edgekit.cli.report.source import file_name
+
+    name = f"{file_name(report.device)}-{file_name(report.detector)}{ending}.{format_.value}"
     return app.project.state_dir / "reports" / name
-
-
-def _file_name(text: str) -> str:
-    return "".join(letter if letter in _SAFE else "_" for letter in text).lstrip(".") or "_"

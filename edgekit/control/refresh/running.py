@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from edgekit.control.device_use import unmeasured
 from edgekit.control.devices_edit import read_calibration
 from edgekit.control.field.frames import fetch_frames
 from edgekit.control.field.screen import Screened, screen, set_aside
@@ -63,7 +64,8 @@ def refresh(ground: Groundwork, device: Device, link: Link, wish: Wish, approve:
     with alone(project, device.name):
         course = _Course(ground, device, link, wish, told)
         try:
-            course.run(approve)
+            with unmeasured(project, device, "a refresh", told.progress):
+                course.run(approve)
         except (EdgekitError, KeyboardInterrupt) as error:
             course.fail(error)
             raise
@@ -112,7 +114,13 @@ class _Course:
     def _survey(self) -> Standing:
         standing = look_at(self._ground, self._device, self._link, self._told.progress)
         serving = standing.serving
-        self.record = replace(self.record, serving_engine_id=serving.engine_id, release_id=standing.release_id)
+        self.record = replace(
+            self.record,
+            serving_engine_id=serving.engine_id,
+            release_id=standing.release_id,
+            drift=standing.drift,
+            serving_set_sha256=serving.calibration_sha256 or "",
+        )
         self._done("survey", f"{serving.precision.upper()} engine {serving.engine_id} serves")
         return standing
 
@@ -160,7 +168,12 @@ class _Course:
         chosen = choose_set(self._project, self._device, self._detector, bases.base, self._wish.size, told.progress)
         counts = replace(self.record.frames, chosen=chosen.field_pictures)
         self.record = replace(
-            self.record, frames=counts, set_name=chosen.name, set_sha256=chosen.sha256, set_pictures=chosen.pictures
+            self.record,
+            frames=counts,
+            set_name=chosen.name,
+            set_sha256=chosen.sha256,
+            set_pictures=chosen.pictures,
+            set_strata=chosen.strata,
         )
         again = ", there already" if chosen.reused else ""
         self._done(

@@ -35,13 +35,15 @@ class Bases:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The set that was chosen. field_pictures: how many of it come from the field. reused: it was there already."""
+    """The set that was chosen. field_pictures: how many of it come from the field. reused: it was there already.
+    strata: how many of its pictures lie in which."""
 
     name: str
     sha256: str
     pictures: int
     field_pictures: int
     reused: bool
+    strata: dict[str, int]
 
 
 def bases_of(project: Project, device: Device, detector: Detector) -> Bases:
@@ -82,7 +84,9 @@ def choose_set(
     if there is None:
         chosen(count, write=True)
     made = project.calib_sets_dir / (there or name)
-    return Candidate(made.name, wanted.sha256, wanted.pictures, _count_from(made / PICTURE_LIST, field), bool(there))
+    strata = {one.stratum: one.chosen for one in wanted.strata}
+    from_field = _count_from(made / PICTURE_LIST, field)
+    return Candidate(made.name, wanted.sha256, wanted.pictures, from_field, bool(there), strata)
 
 
 def count_pictures(project: Project, name: str, on_progress: OnProgress) -> int:

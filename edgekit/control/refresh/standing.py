@@ -25,6 +25,12 @@ class Standing:
     release_id: str
     yardstick_sha256: str
 
+    @property
+    def drift(self) -> float | None:
+        """How far the scenes have drifted from the serving engine's set; None if its service does not tell."""
+        health = self.seen.service.health if self.seen.service else None
+        return health.field.drift if health and health.field else None
+
 
 def look_at(ground: Groundwork, device: Device, link: Link, on_progress: OnProgress) -> Standing:
     """Ask the device. Raises UsageError where INT8 is not wanted or not calibrated, NotFoundError if nothing is in

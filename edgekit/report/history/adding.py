@@ -40,13 +40,13 @@ def add_result(connection: Connection, result: BenchResult, *, live: bool) -> Ad
         columns, document = columns_of(result), document_of(result)
     except ConfigError as error:
         return Added(result.result_id, "refused", " ".join(str(error).split()))
-    columns["added_at"] = _now()
+    columns["added_at"] = now()
     columns["live"] = live
     columns["clock_back_of"] = _recorded_later(connection, columns) if live else None
-    sequence = connection.execute(_insert_once(connection.dialect.name, RESULTS, "result_id"), columns).scalar()
+    sequence = insert_once(connection, RESULTS, "result_id", columns)
     if sequence is None:
         kept = select(RESULTS.c.content_sha256).where(RESULTS.c.result_id == result.result_id)
-        return _known_or_refused(result.result_id, connection.execute(kept).scalar(), columns["content_sha256"])
+        return known_or_refused(result.result_id, connection.execute(kept).scalar(), columns["content_sha256"])
     connection.execute(_INSERT_DOCUMENT, {"sequence": sequence, "document": document})
     return Added(result.result_id, "added")
 
@@ -58,13 +58,14 @@ def preview_result(connection: Connection, result: BenchResult) -> Added:
     except ConfigError as error:
         return Added(result.result_id, "refused", " ".join(str(error).split()))
     kept = connection.execute(select(RESULTS.c.content_sha256).where(RESULTS.c.result_id == result.result_id)).scalar()
-    return _known_or_refused(result.result_id, kept, sha256) if kept else Added(result.result_id, "added")
+    return known_or_refused(result.result_id, kept, sha256) if kept else Added(result.result_id, "added")
 
 
-def _known_or_refused(result_id: str, kept_sha256: str | None, sha256: str) -> Added:
+def known_or_refused(result_id: str, kept_sha256: str | None, sha256: str, what: str = "a result") -> Added:
+    """What became of one whose id is there already."""
     if kept_sha256 == sha256:
         return Added(result_id, "known")
-    return Added(result_id, "refused", f"{result_id} is in the history with another content; a result never changes")
+    return Added(result_id, "refused", f"{result_id} is in the history with another content; {what} never changes")
 
 
 def _recorded_later(connection: Connection, columns: dict[str, Any]) -> str | None:
@@ -85,26 +86,30 @@ def add_foreign_result(connection: Connection, result: ForeignResult) -> Added:
         "tool": result.tool,
         "device": result.device,
         "model": result.model,
-        "added_at": _now(),
+        "added_at": now(),
         "document": canonical_json(result).decode("utf-8"),
     }
-    inserted = connection.execute(_insert_once(connection.dialect.name, FOREIGN, "foreign_id"), values)
-    if inserted.scalar() is not None:
+    if insert_once(connection, FOREIGN, "foreign_id", values) is not None:
         return Added(result.foreign_id, "added")
     kept = select(FOREIGN.c.document).where(FOREIGN.c.foreign_id == result.foreign_id)
     document = connection.execute(kept).scalar() or ""
-    return _known_or_refused(result.foreign_id, digest(foreign_of(document)), digest(result))
+    return known_or_refused(result.foreign_id, digest(foreign_of(document)), digest(result))
 
 
-@functools.cache
-def _insert_once(dialect: str, table: Table, unique: str) -> ReturningInsert[Any]:
-    """An insert that gives the sequence, or nothing where the unique name is there already.
+def insert_once(connection: Connection, table: Table, unique: str, values: dict[str, Any]) -> int | None:
+    """The sequence of a new row, or None where the unique name is there already.
 
     That also holds if another process put it there a moment ago.
     """
+    return connection.execute(_insert(connection.dialect.name, table, unique), values).scalar()
+
+
+@functools.cache
+def _insert(dialect: str, table: Table, unique: str) -> ReturningInsert[Any]:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing(index_elements=[unique]).returning(table.c.sequence)
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """This moment as the tables hold it."""
     return datetime.now(timezone.utc).replace(tzinfo=None)

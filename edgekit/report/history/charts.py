@@ -12,6 +12,7 @@ from edgekit.report.history.series import Line, Series, series_of
 HEIGHT_PX = 104
 _MARGIN_PX = 10
 _EDGE_PCT = 2.0
+_INTERVALS = {"fps": ("fps_low", "fps_high"), "map_kept_pct": ("map_kept_low_pct", "map_kept_high_pct")}
 MOST = 60  # results in a plot; of longer series the newest
 
 
@@ -66,7 +67,8 @@ def _panel(one: Series, newest_first: Sequence[Listed]) -> Panel:
 
 
 def _chart(figure: Figure, line: Line, rows: Sequence[Listed]) -> Chart | None:
-    ends = [end for row in rows for end in (*_interval(figure, row), row.figures[figure.key]) if end is not None]
+    measured = [row for row in rows if row.figures.get(figure.key) is not None]
+    ends = [end for row in measured for end in (*_interval(figure, row), row.figures[figure.key]) if end is not None]
     if not ends:
         return None
     low, high = min(ends), max(ends)
@@ -74,7 +76,7 @@ def _chart(figure: Figure, line: Line, rows: Sequence[Listed]) -> Chart | None:
     dots = [
         _dot(figure, row, index, len(rows), low, high, release=index > 0 and engines[index] != engines[index - 1])
         for index, row in enumerate(rows)
-        if row.figures[figure.key] is not None
+        if row.figures.get(figure.key) is not None
     ]
     return Chart(figure, line, tuple(dots), low, high)
 
@@ -88,7 +90,8 @@ def _dot(figure: Figure, row: Listed, index: int, count: int, low: float, high: 
 
 
 def _interval(figure: Figure, row: Listed) -> tuple[float | None, float | None]:
-    return (row.figures["fps_low"], row.figures["fps_high"]) if figure.key == "fps" else (None, None)
+    low, high = _INTERVALS.get(figure.key, ("", ""))
+    return row.figures.get(low), row.figures.get(high)
 
 
 def _top_px(value: float, low: float, high: float) -> float:

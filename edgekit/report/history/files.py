@@ -1,13 +1,17 @@
-"""Result files to be added: what `edgekit bench` wrote, of any schema, and what `edgekit history export` wrote."""
+"""Files to be added: results as `edgekit bench` wrote them, of any schema, and what `edgekit history export` wrote."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.results import BenchResult
 from edgekit.errors import ConfigError, NotFoundError
+from edgekit.report.history.adding_records import Record
+from edgekit.report.history.evaluations import evaluation_of
+from edgekit.report.history.refreshes import refresh_of
 from edgekit.report.history.rows import result_of
 from edgekit.report.load import load_result, load_results
 
@@ -16,10 +20,11 @@ _LONGEST_LINE = 4 << 20
 
 @dataclass(frozen=True)
 class Reading:
-    """A result, or the reason why a file or line gave none. origin: the file, with the line of a .jsonl."""
+    """A result or record, or the reason why a file or line gave none. origin: the file, with the line of a .jsonl."""
 
     origin: str
     result: BenchResult | None = None
+    record: Record | None = None
     problem: str = ""
 
 
@@ -61,11 +66,27 @@ def _read_lines(path: Path) -> Iterator[Reading]:
 
 def _read_line(line: bytes, origin: str) -> Reading:
     try:
-        return Reading(origin, result_of(line.decode("utf-8"), origin))
+        text = line.decode("utf-8")
+        record = _record(text, origin) if text.startswith('{"kind":') else None
+        return Reading(origin, record=record) if record else Reading(origin, result_of(text, origin))
     except UnicodeDecodeError as error:
         return Reading(origin, problem=f"{origin}: not UTF-8: {error.reason}")
     except ConfigError as error:
         return Reading(origin, problem=_one_line(error))
+
+
+def _record(text: str, origin: str) -> Record:
+    """An evaluation or a refresh, as the export writes it. Raises ConfigError."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{origin}: not readable as JSON", why=str(error)) from None
+    kind, record = data.get("kind"), data.get("record")
+    if kind == "eval":
+        return evaluation_of(record, origin)
+    if kind == "refresh":
+        return refresh_of(record, origin)
+    raise ConfigError(f"{origin}: written by a newer edgekit (kind {kind!r})", hint="upgrade edgekit on this machine")
 
 
 def _one_line(error: ConfigError) -> str:

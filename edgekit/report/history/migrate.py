@@ -2,6 +2,7 @@
 
 1   results and their documents
 2   figures beside the frames per second and latency; results of other tools; a clock that went back
+3   evaluations and refreshes, in tables of their own; the results stay as they are
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from edgekit.errors import ConfigError, NotFoundError
 from edgekit.report.history.address import shown
 from edgekit.report.history.connection import reading, writing
 from edgekit.report.history.rows import columns_of, result_of
-from edgekit.report.history.schema import ABOUT, DOCUMENTS, FOREIGN, RESULTS, TABLES, VERSION
+from edgekit.report.history.schema import ABOUT, DOCUMENTS, FOREIGN, RECORD_TABLES, RESULTS, TABLES, VERSION
 
 _LOCK = 0x65646765  # one number for one purpose among a server's advisory locks: "edge"
 _PART = 500
@@ -106,4 +107,9 @@ def _derive_again(connection: Connection) -> None:
         last = rows[-1].sequence
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _from_1_to_2}
+def _from_2_to_3(connection: Connection) -> None:
+    for table in RECORD_TABLES:
+        table.create(connection, checkfirst=True)
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {1: _from_1_to_2, 2: _from_2_to_3}

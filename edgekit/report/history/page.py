@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from edgekit.core.gate import share_text
 from edgekit.report.history.charts import HEIGHT_PX, Dot, panels_of
+from edgekit.report.history.figures import MAP_KEPT
+from edgekit.report.history.kept import Yardstick, yardsticks
 from edgekit.report.history.page_texts import page_text
-from edgekit.report.history.rows import Listed
+from edgekit.report.history.series import Series
+from edgekit.report.history.timeline import Timeline
 from edgekit.report.html import environment
 
 _TEMPLATE = "history.html.j2"
 
 
-def render_history(newest_first: Sequence[Listed], *, lang: str = "en") -> str:
-    """The page of at least one result. lang: "en" or "zh"."""
+def render_history(found: Timeline, *, lang: str = "en") -> str:
+    """The page of at least one entry. lang: "en" or "zh"."""
     t = functools.partial(page_text, lang)
+    rows, sticks = found.kept, yardsticks(found.judged)
     return (
         environment()
         .get_template(_TEMPLATE)
         .render(
             t=t,
-            rows=newest_first,
-            panels=panels_of(newest_first),
-            disturbed=[row for row in newest_first if not row.comparable],
-            disordered=[row for row in newest_first if row.clock_back_of],
+            rows=rows,
+            panels=panels_of(rows),
+            stick=functools.partial(_stick, sticks),
+            evaluations=found.evaluations,
+            refreshes=found.refreshes,
+            share=share_text,
+            interval=_interval,
+            minute=_minute,
+            disturbed=[row for row in rows if not row.comparable],
+            disordered=[row for row in rows if row.clock_back_of],
             height_px=HEIGHT_PX,
             told=functools.partial(_told, t),
         )
     )
+
+
+def _stick(sticks: Mapping[tuple[str, str, str], Yardstick], one: Series) -> Yardstick | None:
+    """What the mAP kept of a series is measured by, None where it has none."""
+    drawn = any(line.key == MAP_KEPT.key for line in one.lines)
+    return sticks.get((one.device, one.detector, one.precision)) if drawn else None
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return f"{100 * low:.1f}–{100 * high:.1f}" if low is not None and high is not None else ""
+
+
+def _minute(created_utc: str) -> str:
+    return created_utc[:16].replace("T", " ")
 
 
 def _told(t: functools.partial[str], dot: Dot, digits: int) -> str:

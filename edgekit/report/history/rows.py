@@ -15,7 +15,7 @@ from edgekit.errors import ConfigError
 from edgekit.report.comparison.comparing import conditions_of
 from edgekit.report.history.figures import FIGURES
 
-_LARGEST_ROUND = 2**31 - 1
+_LARGEST = 2**31 - 1
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -25,7 +25,7 @@ class Listed:
 
     clock_back_of: the id of a result that was recorded on this device before and says a later time, None in order.
     conditions_sha256: equal for results that differ in model and engine alone. figures: as history.figures names them,
-    None for what was not measured.
+    None for what was not measured; with those of kept.with_kept where they were asked for.
     """
 
     sequence: int
@@ -84,36 +84,65 @@ def _number(value: float | None) -> float | None:
 
 def _refuse_odd_values(result: BenchResult, derived: Mapping[str, Any]) -> None:
     """Files come from other machines: a control character in a name would reach a terminal, or break an insert."""
-    texts = {name: value for name, value in derived.items() if isinstance(value, str)}
-    texts |= {"note": result.note, "disturbances": "\n".join(result.measurement.disturbances)}
-    reasons = [f"{name}: holds a control character" for name, value in texts.items() if _CONTROL.search(value)]
-    if not 0 <= result.round <= _LARGEST_ROUND:
+    told = {"note": result.note, "disturbances": "\n".join(result.measurement.disturbances)}
+    reasons = control_characters({**derived, **told})
+    if not 0 <= result.round <= _LARGEST:
         reasons.append(f"round: {result.round} is out of range")
     if reasons:
         raise ConfigError(f"result {result.result_id!r} cannot be kept in a history", why="; ".join(reasons))
 
 
+def control_characters(values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each text that holds one."""
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    return [f"{name}: holds a control character" for name, value in texts.items() if _CONTROL.search(value)]
+
+
+def odd_values(columns: Mapping[str, Any], *texts: str) -> list[str]:
+    """A sentence for each value of a row that no database takes or no terminal should see; texts: shown beside it."""
+    reasons = control_characters({**columns, "a name in it": "\n".join(texts)})
+    whole = {name: value for name, value in columns.items() if type(value) is int}
+    return [*reasons, *(f"{name}: {value} is out of range" for name, value in whole.items() if abs(value) > _LARGEST)]
+
+
+def whole_document(record: Any, name: str) -> str:
+    """A record as one JSON text for one record. Raises ConfigError for NaN, infinity and half a character."""
+    try:
+        return canonical_json(record).decode("utf-8")
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"{name!r} cannot be written as JSON", why=str(error)) from None
+
+
+def without_control(text: str) -> str:
+    """A text with each control character as a blank: it would reach a terminal."""
+    return _CONTROL.sub(" ", text)
+
+
 def document_of(result: BenchResult) -> str:
     """The whole result, as one JSON text for one result. Raises ConfigError for NaN and infinity."""
-    try:
-        return canonical_json(result).decode("utf-8")
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"result {result.result_id!r} cannot be written as JSON", why=str(error)) from None
+    return whole_document(result, f"result {result.result_id}")
 
 
 def result_of(document: str, result_id: str) -> BenchResult:
     """The result of a document. Raises ConfigError if it is damaged or of a schema this edgekit does not know."""
+    return from_wire(BenchResult, parsed(document, result_id, SCHEMA), result_id)
+
+
+def parsed(document: str | Mapping[str, Any], name: str, newest_schema: int) -> Mapping[str, Any]:
+    """The object of a document. Raises ConfigError if it is none, or of a schema this edgekit does not know."""
     try:
-        data = json.loads(document)
+        data = json.loads(document) if isinstance(document, str) else document
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{result_id}: not readable as JSON", why=str(error)) from None
-    schema = data.get("schema", SCHEMA) if isinstance(data, dict) else None
-    if not isinstance(schema, int) or schema > SCHEMA:
+        raise ConfigError(f"{name}: not readable as JSON", why=str(error)) from None
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{name}: expected an object")
+    schema = data.get("schema", newest_schema)
+    if not isinstance(schema, int) or schema > newest_schema:
         raise ConfigError(
-            f"{result_id}: written by a newer edgekit (schema {schema}, this one reads up to {SCHEMA})",
+            f"{name}: written by a newer edgekit (schema {schema}, this one reads up to {newest_schema})",
             hint="upgrade edgekit on this machine",
         )
-    return from_wire(BenchResult, data, result_id)
+    return data
 
 
 def content_sha256(result: BenchResult) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from edgekit.report.history.figures import FIGURES, Figure
+from edgekit.report.history.figures import DRAWN, Figure
 from edgekit.report.history.rows import Listed
 
-SHOWN = ("fps", "p99_ms", "memory_mib", "watts", "joules_per_frame", "map50_95")
+SHOWN = ("fps", "p99_ms", "memory_mib", "watts", "joules_per_frame", "map50_95", "map_kept_pct")
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDEST = 40  # bars; of longer series the newest
 
@@ -55,7 +55,7 @@ def series_of(rows: Iterable[Listed], keys: Sequence[str] = SHOWN) -> tuple[Seri
 def _series(key: tuple[str, ...], newest_first: Sequence[Listed], keys: Sequence[str]) -> Series:
     device, detector, precision, scenario, conditions = key
     counted = [row for row in reversed(newest_first) if row.comparable]
-    lines = [_line(figure, counted) for figure in FIGURES if figure.key in keys]
+    lines = [_line(figure, counted) for figure in DRAWN if figure.key in keys]
     return Series(
         device,
         detector,
@@ -71,7 +71,7 @@ def _series(key: tuple[str, ...], newest_first: Sequence[Listed], keys: Sequence
 
 
 def _line(figure: Figure, rows: Sequence[Listed]) -> Line | None:
-    values = tuple(value for row in rows if (value := row.figures[figure.key]) is not None)
+    values = tuple(value for row in rows if (value := row.figures.get(figure.key)) is not None)
     if not values:
         return None
     before = median(values[:-1]) if len(values) > 1 else 0.0

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Engine, func, select
 
 from edgekit.core.progress import OnProgress
 from edgekit.core.results import BenchResult
-from edgekit.errors import ConfigError, NotFoundError
+from edgekit.errors import ConfigError
 from edgekit.report.history.adding import Added, add_foreign_result, add_result, preview_result
 from edgekit.report.history.address import parse_address, shown
 from edgekit.report.history.connection import engine_of, reading, writing
 from edgekit.report.history.foreign import ForeignResult, foreign_of
 from edgekit.report.history.migrate import prepare, require
-from edgekit.report.history.query import Query
-from edgekit.report.history.rows import Listed, listed_of, result_of
+from edgekit.report.history.query import Query, only_row
+from edgekit.report.history.records import Records
+from edgekit.report.history.rows import Listed, listed_of, result_of, utc_text
 from edgekit.report.history.schema import DOCUMENTS, FOREIGN, RESULTS
 from edgekit.report.load import ResultsFolder
 
@@ -68,6 +68,11 @@ class History:
     def place(self) -> str:
         """Where it lies, for people; without a password."""
         return shown(self._engine.url)
+
+    @property
+    def records(self) -> Records:
+        """The evaluations and refreshes in it."""
+        return Records(self._engine)
 
     def add(self, result: BenchResult, *, live: bool = False) -> Added:
         """Keep a result. live: it was measured just now, so that the clock can be watched, see Listed.clock_back_of."""
@@ -130,10 +135,24 @@ class History:
                     (found[sequence].result_id, found[sequence].document) for sequence in part if sequence in found
                 )
 
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """(device, detector) of every pair that was measured."""
+        pairs = select(RESULTS.c.device, RESULTS.c.detector).distinct().order_by(RESULTS.c.device, RESULTS.c.detector)
+        with reading(self._engine) as connection:
+            return tuple((row[0], row[1]) for row in connection.execute(pairs))
+
+    def span(self) -> tuple[int, str, str]:
+        """How many results there are, and when the first and the last were measured, "" without one."""
+        with reading(self._engine) as connection:
+            count, first, last = connection.execute(
+                select(func.count(), func.min(RESULTS.c.created_at), func.max(RESULTS.c.created_at))
+            ).one()
+        return (count, utc_text(first), utc_text(last)) if count else (0, "", "")
+
     def find(self, result_id: str) -> tuple[Listed, BenchResult]:
         """A result by its id, or by a beginning that only it has. Raises NotFoundError and ConfigError."""
         with reading(self._engine) as connection:
-            row = _only(connection, RESULTS, RESULTS.c.result_id, result_id, self.place)
+            row = only_row(connection, RESULTS, "result_id", result_id, self.place, "result")
             where = DOCUMENTS.c.sequence == row["sequence"]
             document = connection.execute(select(DOCUMENTS.c.document).where(where)).scalar() or ""
         return listed_of(row), result_of(document, row["result_id"])
@@ -154,23 +173,7 @@ class History:
     def find_foreign(self, foreign_id: str) -> ForeignResult:
         """One of them by its id, or by a beginning that only it has. Raises NotFoundError."""
         with reading(self._engine) as connection:
-            return foreign_of(_only(connection, FOREIGN, FOREIGN.c.foreign_id, foreign_id, self.place)["document"])
-
-
-def _only(connection: Connection, table: Any, column: Any, wanted: str, place: str) -> dict[str, Any]:
-    """The row with this id, else the only one whose id begins so."""
-    match = or_(column == wanted, column.startswith(wanted, autoescape=True))
-    rows = connection.execute(select(table).where(match).order_by(column).limit(6)).mappings().all()
-    exact = [row for row in rows if row[column.name] == wanted]
-    if len(exact or rows) == 1:
-        return dict((exact or rows)[0])
-    if not rows:
-        raise NotFoundError(f"no result {wanted!r} in {place}", hint="edgekit history")
-    raise NotFoundError(
-        f"{len(rows) if len(rows) < 6 else 'more than 5'} results begin with {wanted!r}",
-        why="\n".join(row[column.name] for row in rows[:5]),
-        hint="give more of the id",
-    )
+            return foreign_of(only_row(connection, FOREIGN, "foreign_id", foreign_id, self.place, "result")["document"])
 
 
 def _parts(items: Sequence[int]) -> Iterator[Sequence[int]]:

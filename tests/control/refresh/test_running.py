@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from edgekit.control import device_use
 from edgekit.control.connect import link_to
 from edgekit.control.deploy import execute, plan
 from edgekit.control.groundwork import Groundwork
@@ -30,7 +31,7 @@ from edgekit.core.field import KeptFrame
 from edgekit.core.refresh import Decision
 from edgekit.core.scene_descriptor import describe, small_size
 from edgekit.core.strata import strata_of
-from edgekit.errors import CalibrationError, NotFoundError, UnreachableError, UsageError
+from edgekit.errors import CalibrationError, DeviceError, NotFoundError, UnreachableError, UsageError
 from edgekit.runtime.field.store import FieldStore
 from edgekit.scenes import render_scene, split_seed
 from tests.made_up_sets import quiet, save_scenes
@@ -285,6 +286,16 @@ def test_two_refreshes_of_one_device_do_not_run_at_once(project):
     """A timer and a person would build two engines in the memory of one board."""
     with alone(project, "local"), pytest.raises(UsageError, match="another refresh"):
         run(project)
+
+
+def test_a_refresh_of_a_device_that_is_measured_is_refused_and_recorded(project, monkeypatch):
+    """It would build beside the measurement; and what a timer did not do must be found in the history."""
+    monkeypatch.setattr(device_use, "_WAIT_S", 0.0)
+    with device_use.alone_on(project, device_of(project), quiet):
+        with pytest.raises(DeviceError, match="local is being measured, and a refresh would spoil the figures"):
+            run(project)
+    (record,) = load_history(project, "local")
+    assert (record.outcome, record.steps) == ("failed", ()) and "being measured" in record.why
 
 
 def test_without_frames_a_refresh_says_how_to_get_some(project):

@@ -13,6 +13,7 @@ from edgekit.report.history.exporting import export
 from edgekit.report.history.files import read_all
 from edgekit.report.history.query import Query, parse_moment
 from edgekit.report.history.store import open_history
+from tests.report.history.made_up_records import record, refresh
 from tests.report.history.test_store import numbered
 from tests.report.made_up import write_document, write_results
 
@@ -59,11 +60,60 @@ def test_whole_results_move_from_one_history_to_another(tmp_path):
     given = [numbered(number, note="Küche, 夜") for number in range(1200)]
     with open_history(str(tmp_path / "a.db")) as history:
         history.add_all(given)
-        assert export(history, Query(), tmp_path / "all.jsonl") == 1200
+        assert export(history, Query(), tmp_path / "all.jsonl") == {"result": 1200, "eval": 0, "refresh": 0}
     readings = list(read_all([tmp_path / "all.jsonl"]))
     assert [one.result for one in readings] == given
     with open_history(str(tmp_path / "b.db")) as history:
         assert {one.outcome for one in history.add_all(one.result for one in readings)} == {"added"}
+
+
+def test_evaluations_and_refreshes_move_too_and_old_lines_are_still_results(tmp_path):
+    """The evidence of a refresh goes with the figures it explains."""
+    records = [record(), record(kept=0.97), refresh()]
+    with open_history(str(tmp_path / "a.db")) as history:
+        history.add(numbered(1))
+        history.records.add_all(records)
+        assert export(history, Query(), tmp_path / "all.jsonl") == {"result": 1, "eval": 2, "refresh": 1}
+        assert export(history, Query(), tmp_path / "one.jsonl", "refresh") == {"refresh": 1}
+    readings = list(read_all([tmp_path / "all.jsonl"]))
+    assert [one.problem for one in readings] == [""] * 4
+    assert [one.record for one in readings if one.record] == records
+    assert [one.result for one in readings if one.result] == [numbered(1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"kind":"eval","record":{}}', "not a valid EvaluationRecord"),
+        ('{"kind":"eval","record":[]}', "expected an object"),
+        ('{"kind":"eval"}', "expected an object"),
+        ('{"kind":"dream","record":{}}', "written by a newer edgekit (kind 'dream')"),
+        ('{"kind":"refresh","record":{"schema":9}}', "newer edgekit (schema 9"),
+        ('{"kind":', "not readable as JSON"),
+    ],
+)
+def test_a_bad_record_in_an_export_is_named(tmp_path, line, told):
+    """The next line may be the one that matters."""
+    path = tmp_path / "bad.jsonl"
+    path.write_text(f"{line}\n{json.dumps(to_wire(numbered(1)))}\n")
+    bad, good = read_all([path])
+    assert bad.problem.startswith("bad.jsonl:1") and told in bad.problem
+    assert good.result == numbered(1)
+
+
+def test_a_table_of_evaluations_or_refreshes_has_their_columns(tmp_path):
+    """What one averages in a spreadsheet: shares with their intervals, and empty cells for what was not judged."""
+    with open_history(str(tmp_path / "a.db")) as history:
+        history.records.add_all([record(git_branch="=1+1"), record(kept=0.97), refresh(evidence=None)])
+        assert export(history, Query(), tmp_path / "e.csv", "eval") == {"eval": 2}
+        assert export(history, Query(), tmp_path / "r.csv", "refresh") == {"refresh": 1}
+    first, second = csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines())
+    assert (first["kept"], first["kept_low"], first["map50_95"], first["passed"]) == ("0.99", "0.985", "0.495", "True")
+    assert first["strata"] == "day 0.9900; night 0.9750"
+    assert (second["passed"], first["git_branch"]) == ("False", "'=1+1")
+    (refreshed,) = csv.DictReader((tmp_path / "r.csv").read_text("utf-8").splitlines())
+    assert (refreshed["set_before"], refreshed["set_after"]) == ("roadscene-day", "roadscene-day-local-1")
+    assert (refreshed["kept"], refreshed["holdout_ratio"], refreshed["duration_s"]) == ("", "", "72.5")
 
 
 def test_bad_lines_of_an_export_are_named_by_their_number(tmp_path):
@@ -81,7 +131,7 @@ def test_a_table_has_a_row_for_each_result_and_empty_cells_for_what_was_not_meas
     """Zero in a spreadsheet is averaged; nothing is not. And a branch may not become a formula."""
     with open_history(str(tmp_path / "a.db")) as history:
         history.add_all([numbered(2), numbered(1, git_branch='=cmd|" /C calc"!A0')])
-        assert export(history, Query(), tmp_path / "a.csv") == 2
+        assert export(history, Query(), tmp_path / "a.csv") == {"result": 2}
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["result_id"] for row in rows] == ["r00001", "r00002"]

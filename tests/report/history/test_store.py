@@ -328,7 +328,7 @@ def test_tables_of_a_newer_edgekit_are_refused_and_left_alone(address, monkeypat
     with monkeypatch.context() as newer:
         newer.setattr(migrate, "VERSION", migrate.VERSION + 1)
         open_history(address).close()
-    with pytest.raises(ConfigError, match=r"newer edgekit \(version 3, this one knows 2\)"):
+    with pytest.raises(ConfigError, match=r"newer edgekit \(version 4, this one knows 3\)"):
         open_history(address)
 
 
