@@ -3,9 +3,9 @@
     python bench/peers/gpu_contenders.py NAME ENGINE_DIR NMS_PLAN SECONDS    (started by bench/peers/gpu.py)
 
 trtutils decodes plans that end in the plugin EfficientNMS, and no raw output: "trtutils" is its preprocessing and its
-engine as its `end2end` calls them, with this script's decoding; "trtutils-end2end" is all its own, with the plan NMS_PLAN
-of the same network (efficient_nms.py). Its kernel (0.6.1) takes squares only, and writes wrong tensors for other sizes
-without a word: for those its preprocessing on the CPU is used. Python 3.8.
+engine as its `end2end` calls them, with this script's decoding; "trtutils-end2end" is all its own, with the plan
+NMS_PLAN of the same network (efficient_nms.py). Its kernel (0.6.1) takes squares only, and writes wrong tensors for
+other sizes without a word: for those its preprocessing on the CPU is used. Python 3.8.
 """
 
 from __future__ import annotations
