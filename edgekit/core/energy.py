@@ -165,14 +165,35 @@ def _is_counted(joules: np.ndarray) -> bool:
 
 def _counted(times_s: np.ndarray, counter_j: np.ndarray, parts: _Parts, tick_s: float) -> Tuple[float, float]:
     joules = float((np.interp(parts.end_s, times_s, counter_j) - np.interp(parts.begin_s, times_s, counter_j)).sum())
-    gap_w = np.diff(counter_j) / np.diff(times_s)
+    apart = _apart(times_s, tick_s)
+    highest_w, lowest_w = _near(times_s[apart], counter_j[apart], parts.edges_s, tick_s)
+    after = np.clip(np.searchsorted(times_s, parts.edges_s, "right"), 1, len(times_s) - 1)
+    nearest_s = np.minimum(parts.edges_s - times_s[after - 1], times_s[after] - parts.edges_s)
+    behind_j = tick_s * highest_w.reshape(-1, 2).max(axis=1)
+    return joules, float(((highest_w - lowest_w) * nearest_s).sum() + behind_j.sum())
+
+
+def _apart(times_s: np.ndarray, tick_s: float) -> np.ndarray:
+    """Indices of readings of a counter about two of its updates apart, and of the last.
+
+    Of two readings a moment apart one may have the next update: that was drawn over a tick, not in that moment.
+    """
+    if not tick_s:
+        return np.arange(len(times_s))
+    first = np.unique(times_s // (2 * tick_s), return_index=True)[1]
+    apart: np.ndarray = np.unique(np.append(first, len(times_s) - 1))
+    return apart
+
+
+def _near(
+    times_s: np.ndarray, counter_j: np.ndarray, edges_s: np.ndarray, tick_s: float
+) -> Tuple[np.ndarray, np.ndarray]:
+    """For each edge the highest and the lowest mean power of the gap it is in and of that one's neighbours."""
+    gap_w = np.diff(counter_j) / np.maximum(np.diff(times_s), tick_s)
     padded = np.pad(gap_w, 1, mode="edge")
     around_w = np.stack([padded[:-2], padded[1:-1], padded[2:]])
-    at = np.clip(np.searchsorted(times_s, parts.edges_s, "right") - 1, 0, len(gap_w) - 1)
-    nearest_s = np.minimum(parts.edges_s - times_s[at], times_s[at + 1] - parts.edges_s)
-    spread_w = around_w.max(axis=0) - around_w.min(axis=0)
-    behind_j = tick_s * around_w.max(axis=0)[at].reshape(-1, 2).max(axis=1)
-    return joules, float((spread_w[at] * nearest_s).sum() + behind_j.sum())
+    at = np.clip(np.searchsorted(times_s, edges_s, "right") - 1, 0, len(gap_w) - 1)
+    return around_w.max(axis=0)[at], around_w.min(axis=0)[at]
 
 
 def _rail_means(curve: PowerCurve, parts: _Parts, sampled_s: float) -> Dict[str, float]:

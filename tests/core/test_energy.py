@@ -140,6 +140,24 @@ def test_a_counter_that_is_behind_states_it():
     assert energy.error_joules == pytest.approx(2 * 0.1 * 50.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_an_update_between_two_readings_a_moment_apart_is_no_burst_of_power(seed):
+    """Samples are taken at both edges of a window; on a real GPU this made an error of 370 J of 897."""
+    random = np.random.default_rng(seed)
+    levels_w = np.repeat(random.choice([120.0, 180.0], 40), 500)  # a new power every half a second
+    drawn_j = np.concatenate([[0.0], np.cumsum(levels_w * 0.001)])
+    start, end = 5.0 + random.uniform(0, 1), 11.0 + random.uniform(0, 1)
+    shift_s = random.uniform(0, 0.1)  # of the counter's updates, 0.1 s apart
+    told_j = lambda t_s: float(drawn_j[int(((t_s - shift_s) // 0.1 * 0.1 + shift_s) / 0.001)])  # noqa: E731
+    edges_s = [edge + late_s for edge in (start, end) for late_s in (-0.001, 0.001)]
+    times_s = sorted([*(np.arange(1, 19, 0.1) + random.uniform(0, 0.01, 180)), *edges_s])
+    samples = [PowerSample(float(t), float(levels_w[int(t / 0.001)]), joules=told_j(t)) for t in times_s]
+    energy = integrate(samples, [(start, end)], 1, limits=SensorLimits(tick_s=0.1))
+    true_j = float(drawn_j[int(end / 0.001)] - drawn_j[int(start / 0.001)])
+    assert abs(energy.joules - true_j) <= energy.error_joules + 0.5
+    assert energy.error_joules < 0.1 * energy.joules
+
+
 def test_a_counter_that_stands_still_is_not_used():
     """A driver that does not fill it in would make every frame free."""
     samples = [PowerSample(step / 10, 50.0, joules=5000.0) for step in range(100)]
