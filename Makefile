@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 # Virtual Jetsons; `make lab` has a lab of its own, so yours of the name "lab" stays as it is.
 LAB := EDGEKIT_LAB=make $(BIN)/python -m tests.lab
 LAB_PYTHONS := cp38 cp310 cp312
-# 2: the tests under both Pythons at the same time, since most of them wait for something; shown when each is done.
+# So many parts of the tests at a time, as most of them wait for something; TEST_LAB=1: those on virtual Jetsons too.
 TEST_JOBS ?= 1
+TEST_LAB ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint unit device-tests camera-packages lab-packages lab-wheels lab soak wheel clean
@@ -23,8 +24,8 @@ demo: setup  ## deploy the demo detector on this machine, measure it, write the 
 	@$(BIN)/edgekit stop --device local
 	@$(BIN)/edgekit report --device local
 
-test: setup lint  ## everything that is checked: lint, types, tests, tests under Python 3.8
-	@$(MAKE) --no-print-directory -j$(TEST_JOBS) $(if $(filter 1,$(TEST_JOBS)),,--output-sync=target) unit device-tests
+test: setup lint $(if $(TEST_LAB),lab-wheels)  ## everything that is checked: lint, types, tests, tests under Python 3.8
+	@$(BIN)/python tools/all_tests.py --jobs $(TEST_JOBS) $(if $(TEST_LAB),--lab)
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Run the tests of device code under Python 3.8, JetPack 5's, in an environment like that of a board.
 
 Without a Python 3.8 on this machine it says so and ends well; set REQUIRE_PYTHON38=1 to make that a failure.
+With arguments it is that environment's python.
 """
 
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from second_try import run_tests
+from second_try import Tests, run
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv38"
@@ -47,15 +48,27 @@ def prepare(python38: str) -> Path:
     return python
 
 
+def tests_of_device_code(marked: str = "not slow", cache: str = ".pytest_cache38") -> Tests | None:
+    """What runs under Python 3.8; None, and why, where there is none. Ends the program if it is required.
+
+    Those marked slow wait for stalls and pauses; what they wait for is the same under every Python.
+    """
+    if not find_python38():
+        print("no Python 3.8 here: the tests of device code run under this machine's Python only", file=sys.stderr)
+        if os.environ.get("REQUIRE_PYTHON38") == "1":
+            sys.exit(1)
+        return None
+    paths = [name for name in TESTS if (ROOT / name).exists()]
+    return Tests([sys.executable, __file__], ["-q", "-m", marked, *paths], cache)
+
+
 def main() -> int:
-    python38 = find_python38()
-    if not python38:
-        print("no Python 3.8 here: the tests of device code ran under this machine's Python only", file=sys.stderr)
-        return int(os.environ.get("REQUIRE_PYTHON38") == "1")
-    tests = [name for name in TESTS if (ROOT / name).exists()]
-    # Those marked slow wait for stalls and pauses; what they wait for is the same under every Python.
     os.chdir(ROOT)
-    return run_tests(str(prepare(python38)), ["-q", "-m", "not slow", *tests], cache=".pytest_cache38")
+    if sys.argv[1:]:
+        python = str(prepare(find_python38()))
+        os.execv(python, [python, *sys.argv[1:]])
+    tests = tests_of_device_code()
+    return run(tests) if tests is not None else 0
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def test_the_answer_comes_from_a_child_that_steps_back_for_others():
     assert len(answer.note) == 300_000
 
 
+@pytest.mark.timed
 def test_it_costs_next_to_nothing():
     """Every deployment asks whether its engine is built."""
     started_s = time.perf_counter()

@@ -69,6 +69,7 @@ def test_the_engine_is_called_from_one_thread():
     assert threading.get_ident() not in engine.threads
 
 
+@pytest.mark.timed
 def test_a_slow_engine_drops_live_frames_and_answers_stay_young():
     """A queue of old frames would grow: detections of seconds ago."""
     engine = FakeEngine(delay_s=0.05)

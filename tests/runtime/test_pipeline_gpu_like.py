@@ -195,6 +195,7 @@ class Bursts(Greys):
         return super()._read()
 
 
+@pytest.mark.timed
 def test_the_last_frame_of_a_burst_does_not_wait_for_the_next_burst():
     """With several batches under way, only the oldest would come out in time."""
     frames = run(Bursts(9), QueueStages(gpu_s=0.02))
@@ -210,6 +211,7 @@ def test_a_slow_file_still_fills_its_batches(count):
     assert stages.rows == [4] * (count // 4) + [count % 4] * (count % 4 > 0)
 
 
+@pytest.mark.timed
 def test_cameras_share_batches_without_waiting_for_each_other():
     """A frame of the fast one would grow old until the slow one delivers."""
     stages = QueueStages(4, gpu_s=0.002)
@@ -230,6 +232,7 @@ def test_files_share_batches_and_lose_nothing():
     assert stages.rows == [4] * 7 + [3]
 
 
+@pytest.mark.timed
 def test_waiting_for_the_gpu_is_not_decoding():
     """The host would look slow where only the GPU is."""
     frames = run(Greys(30), QueueStages(gpu_s=0.02, decode_s=0.002))
@@ -238,6 +241,7 @@ def test_waiting_for_the_gpu_is_not_decoding():
     assert {20.0} == {time.inference_ms for time in times}
 
 
+@pytest.mark.timed
 def test_live_answers_stay_young_although_launches_run_ahead():
     """A third batch under way would add a whole inference to every frame's age."""
     frames = run(Greys(80, live=True, fps=200.0), QueueStages(gpu_s=0.04))

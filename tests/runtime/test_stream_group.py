@@ -59,6 +59,7 @@ def test_live_streams_get_equal_shares_of_a_slow_engine():
     assert pipeline.dropped == sum(pipeline.dropped_by_stream.values())
 
 
+@pytest.mark.timed
 def test_a_batch_never_waits_for_a_slow_stream():
     """One frozen camera would make every other camera's frames old."""
 
@@ -79,6 +80,7 @@ def test_a_batch_never_waits_for_a_slow_stream():
     assert max(shape[0] for shape in engine.shapes) < 4
 
 
+@pytest.mark.timed
 def test_what_is_ready_together_goes_in_one_batch():
     """Eight cameras would cost eight calls of the engine for each round."""
     _, _, engine = detect(group(*[Greys(30, live=True, fps=60.0) for _ in range(4)]), delay_s=0.02)
@@ -86,6 +88,7 @@ def test_what_is_ready_together_goes_in_one_batch():
     assert sizes[4] >= 5, sizes
 
 
+@pytest.mark.timed
 def test_live_answers_of_a_group_stay_young():
     """Frames would queue up behind those of the other streams."""
     sources = [Greys(50, live=True, fps=50.0) for _ in range(4)]

@@ -42,6 +42,7 @@ def test_a_source_that_gives_less_than_it_states_is_told(benching, monkeypatch):
     assert "gives less than the 100 that it states" in measured.pipeline_rate.verdict
 
 
+@pytest.mark.timed
 def test_what_states_no_rate_has_the_one_it_gave(benching, monkeypatch):
     """An RTSP address need not say how fast its camera is."""
     monkeypatch.setattr("edgekit.runtime.bench.continuous.open_source", lambda uri: Unstated(None, live=True))

@@ -164,6 +164,7 @@ class Recorded(HostStages):
         self.closed_before_engine = not self._its_engine.closed
 
 
+@pytest.mark.timed
 def test_a_fast_engine_is_timed_over_many_calls(bench):
     """Half a millisecond on a GPU would be timed with the clock's and the wake-up's share in it."""
     engine = FakeEngine(delay_s=0.0005)

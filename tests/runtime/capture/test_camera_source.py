@@ -133,6 +133,7 @@ def test_a_frame_is_as_old_as_it_says_and_not_much_older_than_the_scene():
     assert 0 < np.median(before_capture_ms[10:]) < np.median(ages_ms[10:]) + 1
 
 
+@pytest.mark.timed
 def test_a_slow_reader_gets_the_latest_and_frames_do_not_grow_old():
     """The classic complaint: after a minute the picture is of a minute ago."""
     with RtspServer("--size", "640x360", "--fps", "30", "--clock") as server, open_source(server.uri) as camera:
