@@ -67,8 +67,8 @@ def render(result: dict[str, Any]) -> str:
         "# From 1080p frames in memory to boxes, on a GPU: this kit and its peers",
         "",
         f"{result['detector']} {result['precision'].upper()} at {result['input']}, {result['engine_key']}, "
-        f"confidence 0.25, IoU 0.45; {result['turns']} turns of {result['seconds_a_turn']:g} s each, taken by turns in processes of "
-        f"their own. Medians with 95 % intervals. {gpu['name']}, driver {gpu['driver_version']}.",
+        f"confidence 0.25, IoU 0.45; {result['turns']} turns of {result['seconds_a_turn']:g} s each, taken by turns in "
+        f"processes of their own. Medians with 95 % intervals. {gpu['name']}, driver {gpu['driver_version']}.",
         "",
     ]
     return "\n".join(lines) + "\n" + table(result["rows"])
