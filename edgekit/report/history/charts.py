@@ -13,6 +13,7 @@ HEIGHT_PX = 104
 _MARGIN_PX = 10
 _EDGE_PCT = 2.0
 _INTERVALS = {"fps": ("fps_low", "fps_high"), "map_kept_pct": ("map_kept_low_pct", "map_kept_high_pct")}
+_LEAST_SHARE = 0.02  # of a figure: the least that a plot reaches over
 MOST = 60  # results in a plot; of longer series the newest
 
 
@@ -71,7 +72,7 @@ def _chart(figure: Figure, line: Line, rows: Sequence[Listed]) -> Chart | None:
     ends = [end for row in measured for end in (*_interval(figure, row), row.figures[figure.key]) if end is not None]
     if not ends:
         return None
-    low, high = min(ends), max(ends)
+    low, high = _drawn(min(ends), max(ends))
     engines = [row.engine_id for row in rows]
     dots = [
         _dot(figure, row, index, len(rows), low, high, release=index > 0 and engines[index] != engines[index - 1])
@@ -79,6 +80,12 @@ def _chart(figure: Figure, line: Line, rows: Sequence[Listed]) -> Chart | None:
         if row.figures.get(figure.key) is not None
     ]
     return Chart(figure, line, tuple(dots), low, high)
+
+
+def _drawn(low: float, high: float) -> tuple[float, float]:
+    """The ends of the plot: a change of a thousandth over its whole height would look like a landslide."""
+    middle, reach = (low + high) / 2, max(high - low, _LEAST_SHARE * max(abs(low), abs(high))) / 2
+    return (low, high) if low == high else (middle - reach, middle + reach)
 
 
 def _dot(figure: Figure, row: Listed, index: int, count: int, low: float, high: float, *, release: bool) -> Dot:

@@ -11,10 +11,11 @@ _TABLE: dict[str, tuple[str, str]] = {
     "sub": ("{results} results, {first} to {last} UTC", "{results} 次结果，{first} 至 {last}（UTC）"),
     "sub_one": ("one result, {last} UTC", "1 次结果，{last}（UTC）"),
     "note": (
-        "Each figure is drawn from its lowest to its highest value, not from zero. Results stand in one plot only if "
-        "they were measured under equal conditions; model and engine may differ. An upright line is the first result "
-        "of another engine. The thin lines of the FPS and of the mAP kept are 95 % intervals.",
-        "各图的纵轴从最低值到最高值，不从零开始。只有测量条件相同的结果才画在同一张图中；模型与引擎可以不同。"
+        "Each figure is drawn from its lowest to its highest value, over 2 % of it at least, not from zero. Results "
+        "stand in one plot only if they were measured under equal conditions; model and engine may differ. An upright "
+        "line is the first result of another engine. The thin lines of the FPS and of the mAP kept are 95 % intervals.",
+        "各图的纵轴从最低值到最高值（至少为其 2 %），不从零开始。"
+        "只有测量条件相同的结果才画在同一张图中；模型与引擎可以不同。"
         "竖线表示首次使用另一个引擎。FPS 与 mAP 保留率的细线为 95 % 置信区间。",
     ),
     "series": ("{device}, {detector}, {precision}, {scenario}", "{device}，{detector}，{precision}，{scenario}"),

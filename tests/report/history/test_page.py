@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.refresh import OUTCOMES
-from edgekit.report.history.charts import HEIGHT_PX, MOST, panels_of
+from edgekit.report.history.charts import HEIGHT_PX, MOST, _drawn, panels_of
 from edgekit.report.history.page import render_history
 from edgekit.report.history.page_texts import _TABLE, page_text
 from edgekit.report.history.series import SHOWN
@@ -45,6 +45,15 @@ def line(tmp_path):
             return merged(*kinds, totals={}, judged=kinds[1])
 
     return of
+
+
+def test_a_change_of_a_thousandth_is_not_drawn_over_the_whole_height():
+    """Two runs that agree would look like a landslide, and both ends of the plot would bear the same number."""
+    low, high = _drawn(2171.9, 2173.7)
+    assert (low, high) == pytest.approx((2172.8 - 21.737, 2172.8 + 21.737))
+    assert _drawn(20.0, 30.0) == (20.0, 30.0)
+    assert _drawn(0.747, 0.747) == (0.747, 0.747)
+    assert _drawn(-1.0, 0.0) == (-1.0, 0.0)
 
 
 def test_dots_go_from_left_to_right_in_time_and_up_with_the_value(listed):
