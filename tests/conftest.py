@@ -9,6 +9,9 @@ from _pytest.runner import runtestprotocol
 # Whoever is started in the background inherits that Ctrl-C is ignored, and so would each process that a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# nohup does the same with SIGHUP, which must not end the tests themselves: a handler is no inheritance.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 TRIES = 3
 _again = []
