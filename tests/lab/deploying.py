@@ -87,7 +87,7 @@ def state_of(project: Path, device: str) -> Any:
     return service
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float = 30.0) -> float:
+def wait_for(condition: Callable[[], bool], limit_s: float = 90.0) -> float:
     """Wait; how long it took."""
     started_s = time.monotonic()
     while not condition():
