@@ -16,6 +16,7 @@ from edgekit.cli.history.options import (
     PrecisionFilter,
     ScenarioFilter,
     SinceFilter,
+    noun,
     open_database,
     open_own,
     query_of,
@@ -106,16 +107,9 @@ def export(
     with open_own(app, db) as history, app.console.progress() as on_progress:
         on_progress(f"write {out.name}", 0, 0)
         counts = write(history, query, out.absolute(), kind)
-    told = ", ".join(f"{count} {_plural(name, count)}" for name, count in counts.items())
+    told = ", ".join(f"{count} {noun(name, count)}" for name, count in counts.items())
     value = {"path": str(out.absolute()), "results": counts.get("result", 0), "counts": counts}
     app.console.result(value, f"{told} in {out.absolute()}")
-
-
-def _plural(kind: str, count: int) -> str:
-    one, many = {"eval": ("evaluation", "evaluations"), "refresh": ("refresh", "refreshes")}.get(
-        kind, (kind, f"{kind}s")
-    )
-    return one if count == 1 else many
 
 
 def plot(
@@ -159,7 +153,7 @@ def plot(
         app.console.note(f"{told}: --limit {total} takes all")
     path = write_page(app, out or app.project.state_dir / "reports" / "history.html", render_history(found, lang=lang))
     counts = {"result": len(rows), "eval": len(found.evaluations), "refresh": len(found.refreshes)}
-    shown = ", ".join(f"{count} {_plural(name, count)}" for name, count in counts.items() if count or name == "result")
+    shown = ", ".join(f"{count} {noun(name, count)}" for name, count in counts.items() if count or name == "result")
     app.console.result({"path": str(path), "results": len(rows), "counts": counts}, f"{shown} in {path}")
     if open_:
         open_page(path)

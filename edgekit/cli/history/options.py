@@ -43,11 +43,17 @@ BranchFilter = Annotated[
 SinceFilter = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="Not older: 2026-11-20 or 2026-11-20T08:30:00Z.")
 ]
-_PLURALS = {"eval": "evaluations", "refresh": "refreshes"}
+_NOUNS = {"result": ("result", "results"), "eval": ("evaluation", "evaluations"), "refresh": ("refresh", "refreshes")}
 KindFilter = Annotated[
     Literal["result", "eval", "refresh"] | None,
     typer.Option("--kind", help="Only these: results of bench, evaluations of accuracy, or refreshes."),
 ]
+
+
+def noun(kind: str, count: int = 2) -> str:
+    """What so many entries of a kind are called."""
+    one, many = _NOUNS[kind]
+    return one if count == 1 else many
 
 
 def query_of(
@@ -63,7 +69,7 @@ def query_of(
     """What the filters ask for. Raises UsageError for a date that is none, or a filter that the kind lacks."""
     for option, value, kinds in (("--scenario", scenario, ("result",)), ("--branch", branch, ("result", "eval"))):
         if value is not None and kind is not None and kind not in kinds:
-            raise UsageError(f"{option} {value}: {_PLURALS[kind]} have none", hint=f"leave {option} out, or --kind")
+            raise UsageError(f"{option} {value}: {noun(kind)} have none", hint=f"leave {option} out, or --kind")
     from edgekit.report.history.query import Query, parse_moment
 
     return Query(

@@ -89,9 +89,11 @@ def _coverage_path(app: App, sha256: str) -> Path:
 def project_records(app: App, source: Source) -> ProjectRecords:
     """What was recorded of the team's work, as far as it can be read: refreshes and gates of the history, if that is
     where the results are from; deployments are the project's in any case."""
+    from edgekit.cli.report.source import team_work
     from edgekit.report.review.records import ProjectRecords
 
-    devices, found, work = _devices(app), source.found.results, source.work
+    devices, found = _devices(app), source.found.results
+    work = None if source.db is None else team_work(app, source.db)
     builds = {result.engine.engine_id: result.engine.build_s for result in found}
     return ProjectRecords(
         devices=len(devices),

@@ -34,12 +34,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Source:
-    """found: results that were read; chosen: those of one device and detector. work: None where files were read."""
+    """found: results that were read; chosen: those of one device and detector. db: None where files were read."""
 
     found: ResultsFolder
     chosen: tuple[BenchResult, ...]
     shipped: Shipped | None
-    work: Work | None = None
+    db: str | None = None
 
 
 def check_source(results: Path | None, db: str | None, *, coverage: bool) -> None:
@@ -78,15 +78,23 @@ def _from_history(app: App, db: str, device: str | None, detector: str | None) -
     with open_database(app, db, create=False) as history:
         found = newest_results(history, *newest_pair(history, device, detector))
         chosen = results_of(found, f"the history {history.place}", device, detector)
-        records = history.records
-        chosen = with_accuracy(chosen, records.evaluations_of({one.engine.engine_id for one in chosen}))
-        work = Work(*history.span(), refreshes=records.whole_refreshes(), gates=records.gates())
+        judged = history.records.evaluations_of({one.engine.engine_id for one in chosen})
+        chosen = with_accuracy(chosen, judged)
         app.console.note(f"{len(chosen)} results of {chosen[0].device} from the history {history.place}")
     shipped = _shipped(app, chosen[0])
     known = shipped is not None and any(one.engine.engine_id == shipped.engine_id for one in chosen)
     if not known:
         app.console.note("which engine is deployed is not in a history: the fastest stands at the top")
-    return Source(found, chosen, shipped if known else None, work)
+    return Source(found, chosen, shipped if known else None, db)
+
+
+def team_work(app: App, db: str) -> Work:
+    """What a history tells of the team's work: reads all its evaluations and refreshes."""
+    from edgekit.cli.history.options import open_database
+
+    with open_database(app, db, create=False) as history:
+        records = history.records
+        return Work(*history.span(), refreshes=records.whole_refreshes(), gates=records.gates())
 
 
 def _shipped(app: App, result: BenchResult) -> Shipped | None:
@@ -101,7 +109,7 @@ def samples_of(app: App, source: Source, report: Report) -> tuple[Sample, ...]:
     from edgekit.control.samples import samples_dir
     from edgekit.report.samples import load_samples
 
-    if source.work is not None and source.shipped is None:
+    if source.db is not None and source.shipped is None:
         return ()
     return load_samples(samples_dir(app.project, report.device, report.detector))
 

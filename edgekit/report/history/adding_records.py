@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection, select, update
 
 from edgekit.core.refresh import Refresh
@@ -34,10 +37,11 @@ def preview_record(connection: Connection, record: Record) -> Added:
     name = record_id(record)
     try:
         if isinstance(record, EvaluationRecord):
-            sha256 = evaluation_columns(record)["content_sha256"]
-            found = _kept_evaluation(connection, name) or _same_gate(connection, record)
+            columns = evaluation_columns(record)
+            found = _kept_evaluation(connection, name) or _same_gate(connection, columns)
+            sha256 = columns["content_sha256"]
             return known_or_refused(name, found, sha256, "an evaluation") if found else Added(name, "added")
-        return _of_kept_refresh(connection, record) or Added(name, "added")
+        return _of_kept_refresh(connection, record, refresh_columns(record)) or Added(name, "added")
     except ConfigError as error:
         return Added(name, "refused", " ".join(str(error).split()))
 
@@ -45,7 +49,7 @@ def preview_record(connection: Connection, record: Record) -> Added:
 def _add_evaluation(connection: Connection, record: EvaluationRecord) -> Added:
     columns, document = {**evaluation_columns(record), "added_at": now()}, evaluation_document(record)
     name, sha256 = record.evaluation_id, columns["content_sha256"]
-    if _same_gate(connection, record) is not None:
+    if _same_gate(connection, columns) is not None:
         return Added(name, "known")
     sequence = insert_once(connection, EVALUATIONS, "evaluation_id", columns)
     if sequence is None:
@@ -59,14 +63,13 @@ def _kept_evaluation(connection: Connection, name: str) -> str | None:
     return connection.execute(kept).scalar()
 
 
-def _same_gate(connection: Connection, record: EvaluationRecord) -> str | None:
+def _same_gate(connection: Connection, columns: Mapping[str, Any]) -> str | None:
     """The digest of a gate's own record, if an evaluation of `edgekit eval` holds just this gate: it says more."""
-    if record.source != "judged":
+    if columns["source"] != "judged":
         return None
-    columns = evaluation_columns(record)
     told = select(EVALUATIONS.c.evaluation_id).where(
-        EVALUATIONS.c.engine_id == record.engine_id,
-        EVALUATIONS.c.device == record.device,
+        EVALUATIONS.c.engine_id == columns["engine_id"],
+        EVALUATIONS.c.device == columns["device"],
         EVALUATIONS.c.gate_sha256 == columns["gate_sha256"],
         EVALUATIONS.c.source == "eval",
     )
@@ -80,16 +83,16 @@ def _add_refresh(connection: Connection, record: Refresh) -> Added:
     if sequence is not None:
         connection.execute(REFRESH_DOCUMENTS.insert(), {"sequence": sequence, "document": document})
         return Added(name, "added")
-    found = _of_kept_refresh(connection, record)
+    found = _of_kept_refresh(connection, record, columns)
     assert found is not None
     if found.outcome == "added":
         _replace(connection, name, columns, document)
     return found
 
 
-def _of_kept_refresh(connection: Connection, record: Refresh) -> Added | None:
+def _of_kept_refresh(connection: Connection, record: Refresh, columns: Mapping[str, Any]) -> Added | None:
     """What becomes of a refresh whose id is there, None if it is not."""
-    columns, name = refresh_columns(record), refresh_id(record)
+    name = columns["refresh_id"]
     wanted = select(REFRESHES.c.content_sha256, REFRESH_DOCUMENTS.c.document).join(REFRESH_DOCUMENTS)
     row = connection.execute(wanted.where(REFRESHES.c.refresh_id == name)).first()
     if row is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, Table, func, or_, select
 
@@ -23,6 +23,7 @@ from edgekit.report.history.schema import EVALUATION_DOCUMENTS, EVALUATIONS, REF
 
 _PART = 500
 _ALL = Query()
+_Whole = TypeVar("_Whole")
 
 
 class Records:
@@ -132,7 +133,8 @@ class Records:
 
     def whole_refreshes(self, query: Query = _ALL) -> tuple[Refresh, ...]:
         """Whole refreshes, newest first; one that cannot be read, of a newer edgekit, is left out."""
-        return tuple(reversed([one for name, text in self.refresh_documents(query) if (one := _read(name, text))]))
+        found = (_readable(refresh_of, name, text) for name, text in self.refresh_documents(query))
+        return tuple(reversed([one for one in found if one is not None]))
 
     def evaluations_of(self, engine_ids: Collection[str]) -> tuple[EvaluationRecord, ...]:
         """Whole evaluations of these engines, or against one of them, newest first."""
@@ -148,11 +150,12 @@ class Records:
                 ).join(EVALUATION_DOCUMENTS)
                 found += connection.execute(wanted.where(named)).all()
         rows = sorted({row.sequence: row for row in found}.values(), key=lambda row: row[:2], reverse=True)
-        return tuple(one for row in rows if (one := _read_evaluation(row.evaluation_id, row.document)))
+        read = (_readable(evaluation_of, row.evaluation_id, row.document) for row in rows)
+        return tuple(one for one in read if one is not None)
 
     def gates(self, query: Query = _ALL) -> tuple[Gate, ...]:
         """The gates that engines were held to, oldest first."""
-        found = (_read_evaluation(name, text) for name, text in self.evaluation_documents(query))
+        found = (_readable(evaluation_of, name, text) for name, text in self.evaluation_documents(query))
         return tuple(one.gate for one in found if one is not None and one.gate is not None)
 
     def detectors_of(self, engine_ids: Collection[str]) -> dict[str, str]:
@@ -172,16 +175,9 @@ class Records:
         return known
 
 
-def _read(name: str, document: str) -> Refresh | None:
+def _readable(read: Callable[[str, str], _Whole], name: str, document: str) -> _Whole | None:
     try:
-        return refresh_of(document, name)
-    except ConfigError:
-        return None
-
-
-def _read_evaluation(name: str, document: str) -> EvaluationRecord | None:
-    try:
-        return evaluation_of(document, name)
+        return read(document, name)
     except ConfigError:
         return None
 
