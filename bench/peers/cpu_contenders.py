@@ -6,7 +6,6 @@ python bench/peers/cpu_contenders.py NAME MODEL LABELS SECONDS    (started by be
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -116,13 +115,5 @@ CONTENDERS: dict[str, Callable[[Path, Path], Any]] = {
 }
 
 
-def main() -> int:
-    """Be one contender."""
-    name, model, labels, seconds = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
-    with CONTENDERS[name](model, labels) as turn:
-        serve(name, turn, seconds)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(CONTENDERS)

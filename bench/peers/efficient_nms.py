@@ -19,6 +19,8 @@ import tensorrt
 from loop import CONFIDENCE, IOU, MOST
 from onnx import helper
 
+from edgekit.runtime.trt.config import tactic_sources
+
 
 def with_nms(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with Transpose, Split and EfficientNMS in place of its output."""
@@ -57,8 +59,7 @@ def build(content: bytes, fp16: bool) -> bytes:
         raise SystemExit("\n".join(str(parser.get_error(index)) for index in range(parser.num_errors)))
     config: Any = builder.create_builder_config()
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, 1 << 30)
-    libraries = (tensorrt.TacticSource.CUBLAS, tensorrt.TacticSource.CUBLAS_LT, tensorrt.TacticSource.CUDNN)
-    config.set_tactic_sources(config.get_tactic_sources() & ~sum(1 << int(source) for source in libraries))
+    config.set_tactic_sources(tactic_sources(config.get_tactic_sources(), False))
     entry, profile = network.get_input(0), builder.create_optimization_profile()
     shape = (1, *list(entry.shape)[1:])
     profile.set_shape(entry.name, shape, shape, shape)

@@ -62,7 +62,7 @@ def edgekit(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
     """This kit: engine and pipeline as `edgekit bench` runs them, on frames that are copied like a camera's."""
     frames = frames_in_memory()
     with _stages(engine_dir) as stages:
-        yield lambda seconds: pipeline_turn(stages, lambda: closing_source(OrdinaryFrames(frames)), seconds)
+        yield lambda seconds: pipeline_turn(stages, lambda: OrdinaryFrames(frames), seconds)
 
 
 @contextmanager
@@ -72,13 +72,6 @@ def edgekit_locked(engine_dir: Path, nms_plan: Path) -> Iterator[Turn]:
 
     with _stages(engine_dir) as stages:
         yield lambda seconds: pipeline_turn(stages, lambda: open_source(SOURCE), seconds)
-
-
-@contextmanager
-def closing_source(source: Source) -> Iterator[Source]:
-    """A source that is closed at the end."""
-    with closing(source):
-        yield source
 
 
 @contextmanager
@@ -198,13 +191,5 @@ CONTENDERS: dict[str, Callable[[Path, Path], Any]] = {
 }
 
 
-def main() -> int:
-    """Be one contender."""
-    name, engine_dir, nms_plan, seconds = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
-    with CONTENDERS[name](engine_dir, nms_plan) as turn:
-        serve(name, turn, seconds)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(CONTENDERS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -94,9 +95,14 @@ def pipeline_turn(stages: Any, open_frames: Callable[[], Any], seconds: float) -
         return frames, detected.finished_s - started_s, objects
 
 
-def serve(name: str, turn: Turn, seconds: float) -> None:
-    """Say that the contender is ready, then take a turn for every line on standard input and answer in JSON."""
-    print(json.dumps({"ready": name}), flush=True)
-    for _ in sys.stdin:
-        frames, took_s, objects = turn(seconds)
-        print(json.dumps({"frames": frames, "seconds": took_s, "objects": objects}), flush=True)
+def serve(contenders: dict[str, Callable[[Path, Path], Any]]) -> None:
+    """Be the contender that the command line names: NAME PATH PATH SECONDS, as turns.py starts it.
+
+    Says when it is ready, then takes a turn for every line on standard input and answers in JSON.
+    """
+    name, seconds = sys.argv[1], float(sys.argv[4])
+    with contenders[name](Path(sys.argv[2]), Path(sys.argv[3])) as turn:
+        print(json.dumps({"ready": name}), flush=True)
+        for _ in sys.stdin:
+            frames, took_s, objects = turn(seconds)
+            print(json.dumps({"frames": frames, "seconds": took_s, "objects": objects}), flush=True)
